@@ -80,6 +80,7 @@ type StepEvent struct {
 // EpochEvent reports one pass over the training items.
 type EpochEvent struct {
 	Epoch   int     `json:"epoch"` // epochs done, from 1
+	Step    int     `json:"step"`  // steps done
 	Losses  Losses  `json:"losses"`
 	Seconds float64 `json:"seconds"`
 	Val     *Scores `json:"val,omitempty"`

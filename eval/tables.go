@@ -1,0 +1,3 @@
+package eval
+
+type tables struct{}

@@ -70,7 +70,7 @@ type listed struct {
 
 func packages(t *testing.T) []listed {
 	t.Helper()
-	out, err := exec.Command("go", "list", "-json=ImportPath,Imports,CgoFiles,CFiles,CXXFiles", module+"/...").Output()
+	out, err := exec.Command("go", "list", "-e", "-json=ImportPath,Imports,CgoFiles,CFiles,CXXFiles", module+"/...").Output()
 	if err != nil {
 		t.Fatalf("list packages: %v", err)
 	}

@@ -3,7 +3,6 @@ module remuda
 go 1.26.0
 
 require (
-	github.com/ebitengine/purego v0.11.3 // indirect
-	golang.org/x/image v0.47.0 // indirect
-	pgregory.net/rapid v1.3.0 // indirect
+	github.com/ebitengine/purego v0.11.3
+	golang.org/x/image v0.47.0
 )

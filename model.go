@@ -1,6 +1,11 @@
 package remuda
 
-import "time"
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"time"
+)
 
 // Card is what is known of a model: model.json beside its weights.
 type Card struct {
@@ -40,4 +45,19 @@ type Scores struct {
 	Threshold float64 `json:"threshold"`
 	AP        float64 `json:"ap"`
 	AP50      float64 `json:"ap50"`
+}
+
+// ReadCard returns the card in a run's folder; not_found if there is none.
+func ReadCard(folder string) (Card, error) {
+	var card Card
+	path := filepath.Join(folder, CardFile)
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return card, Errorf(NotFound, "%s holds no finished model: %w", folder, err).
+			WithHint("name a run's folder, or finish the run: remuda train --out %s --resume", folder)
+	}
+	if err := json.Unmarshal(data, &card); err != nil {
+		return card, Errorf(Invalid, "read %s: %w", path, err)
+	}
+	return card, nil
 }

@@ -1,5 +1,16 @@
 package remuda
 
+// Names of the files in a run's folder.
+const (
+	SpecFile       = "spec.json"              // what was asked, enough to start again
+	EventsFile     = "events.jsonl"           // every event, one JSON object a line
+	CheckpointFile = "checkpoint.safetensors" // the resumable state, replaced as a whole
+	BestFile       = "best.safetensors"       // the weights with the best validation F1 so far
+	ModelFile      = "model.safetensors"      // the model, once the run is done
+	CardFile       = "model.json"             // its card
+	ReportFile     = "report.html"            // what a person looks at
+)
+
 // Spec is what a child process is told to do. It names local paths only.
 type Spec struct {
 	Engine  EngineSpec   `json:"engine"`

@@ -1,0 +1,2 @@
+// Package deploy turns a model into answers. It knows local paths only.
+package deploy

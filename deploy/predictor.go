@@ -1,0 +1,144 @@
+package deploy
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"remuda"
+	"remuda/detect"
+	"remuda/imageio"
+	"remuda/tensor"
+	"remuda/weights"
+)
+
+// Predictor is a model ready to answer.
+type Predictor struct {
+	engine     *tensor.Engine
+	model      *detect.Model
+	categories []remuda.Category
+}
+
+// Open loads the model of a spec: a run's folder, or a file of weights whose
+// architecture is found from names and shapes.
+func Open(engine *tensor.Engine, spec remuda.PredictSpec, precision tensor.DType) (*Predictor, error) {
+	path, card, err := find(spec)
+	if err != nil {
+		return nil, err
+	}
+	file, err := weights.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("open the model: %w", err)
+	}
+	defer file.Close()
+	if err := describe(&card, file, path); err != nil {
+		return nil, err
+	}
+	p := &Predictor{engine: engine, categories: card.Categories}
+	config := detect.Config{Arch: card.Arch, Categories: len(card.Categories), Precision: precision}
+	err = engine.Do(func() error {
+		if p.model, err = detect.New(engine, config, 0); err != nil {
+			return err
+		}
+		return p.load(file, path)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("load the model %s: %w", path, err)
+	}
+	return p, nil
+}
+
+// find returns the file of weights and what the spec or the run's card says of it.
+func find(spec remuda.PredictSpec) (path string, card remuda.Card, err error) {
+	info, err := os.Stat(spec.Model)
+	if err != nil {
+		return "", card, remuda.Errorf(remuda.NotFound, "open the model: %w", err).WithHint("name a run's folder or a file of weights")
+	}
+	if !info.IsDir() {
+		return spec.Model, remuda.Card{Arch: spec.Arch, Categories: spec.Categories}, nil
+	}
+	if card, err = remuda.ReadCard(spec.Model); err != nil {
+		return "", card, err
+	}
+	return filepath.Join(spec.Model, remuda.ModelFile), card, nil
+}
+
+// describe completes the card of bare weights from their names and shapes.
+func describe(card *remuda.Card, file *weights.File, path string) error {
+	arch, categories, ok := detect.ArchOf(file.Shapes())
+	if card.Arch == "" {
+		if !ok {
+			return remuda.Errorf(remuda.Invalid, "%s is no Faster R-CNN that remuda knows", path).
+				WithHint("name its architecture with --arch, one of %v", remuda.Architectures)
+		}
+		card.Arch = arch
+	}
+	if len(card.Categories) == 0 {
+		for k := range categories {
+			card.Categories = append(card.Categories, remuda.Category{ID: int64(k + 1), Name: fmt.Sprintf("category %d", k+1)})
+		}
+	}
+	if ok && len(card.Categories) != categories {
+		return remuda.Errorf(remuda.Invalid, "%s tells %d categories apart, %d are named", path, categories, len(card.Categories)).
+			WithHint("give --categories with %d names, in the order the model was trained with", categories)
+	}
+	return nil
+}
+
+func (p *Predictor) load(file *weights.File, path string) error {
+	report, err := p.model.Load(func(name string) (detect.Array, bool) {
+		data, err := file.Read(name)
+		return detect.Array{Shape: file.Shape(name), Data: data}, err == nil
+	})
+	if err != nil {
+		return err
+	}
+	if len(report.Fresh) > 0 {
+		return remuda.Errorf(remuda.Invalid, "%s does not fit: %v differ in shape", path, report.Fresh).
+			WithHint("give the --arch and the --categories it was trained with")
+	}
+	return nil
+}
+
+// Categories returns what the model tells apart, in the order of its outputs.
+func (p *Predictor) Categories() []remuda.Category { return p.categories }
+
+// Run answers for the files in order, one event each. A file that can't be
+// read gets an event with its error, and the rest go on.
+func (p *Predictor) Run(ctx context.Context, files []string, minScore float64, emit func(remuda.Event) error) error {
+	for i, result := range imageio.Stream(ctx, files, 2, 4) {
+		event := &remuda.DetectionEvent{Index: i, File: files[i]}
+		if result.Err != nil {
+			event.Error = result.Err.Error()
+		} else {
+			event.Width, event.Height = result.Image.Width, result.Image.Height
+			annotations, err := p.Detect(result.Image, minScore)
+			if err != nil {
+				return fmt.Errorf("detect on %s: %w", files[i], err)
+			}
+			event.Annotations = annotations
+		}
+		if err := emit(remuda.Event{Detection: event}); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+// Detect returns what the model sees on an image, best first, down to a confidence.
+func (p *Predictor) Detect(image *imageio.RGB, minScore float64) ([]remuda.Annotation, error) {
+	input := detect.Transform(p.model.Config(), []*imageio.RGB{image}, nil)
+	var found []detect.Detection
+	err := p.engine.Do(func() error {
+		found = p.model.Detect(input)[0]
+		return nil
+	})
+	annotations := []remuda.Annotation{}
+	for _, d := range found {
+		if d.Score >= minScore {
+			annotations = append(annotations, remuda.Annotation{CategoryID: p.categories[d.Label-1].ID, Box: d.Box, Confidence: d.Score})
+		}
+	}
+	return annotations, err
+}

@@ -1,0 +1,119 @@
+package train
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"remuda"
+	"remuda/detect"
+	"remuda/tensor"
+	"remuda/weights"
+)
+
+// Names in a checkpoint: the model's own, and those of the optimizer's buffers behind these prefixes.
+const (
+	momentPrefix  = "momentum."
+	averagePrefix = "average."
+	stateKey      = "remuda.state" // in the file's metadata
+)
+
+// save replaces the checkpoint. A failure leaves the last one as it was.
+func (r *run) save() error {
+	arrays, err := r.arrays()
+	if err != nil {
+		return err
+	}
+	err = r.engine.Do(func() error {
+		for i, p := range r.params {
+			arrays = append(arrays, weights.Values(momentPrefix+p.Name, p.Value.Shape(), r.moment[i].Float32s()))
+			if r.ema != nil {
+				arrays = append(arrays, weights.Values(averagePrefix+p.Name, p.Value.Shape(), r.ema[i].Float32s()))
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("read the optimizer's state: %w", err)
+	}
+	encoded, err := json.Marshal(r.state)
+	if err != nil {
+		return err
+	}
+	path := r.folder.file(remuda.CheckpointFile)
+	if _, err := weights.WriteSafetensors(path, arrays, map[string]string{stateKey: string(encoded)}); err != nil {
+		return diskError("save a checkpoint", err)
+	}
+	return r.folder.events.write(remuda.Event{Save: &remuda.SaveEvent{Step: r.state.Step, File: path}})
+}
+
+// arrays copies the model's tensors out of the engine.
+func (r *run) arrays() ([]weights.Array, error) {
+	var arrays []weights.Array
+	err := r.engine.Do(func() error {
+		for name, array := range r.model.Arrays() {
+			arrays = append(arrays, weights.Values(name, array.Shape, array.Data))
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the model's weights: %w", err)
+	}
+	return arrays, nil
+}
+
+// restore brings model, optimizer and state to the last checkpoint. Without
+// one the run begins again, to the same end.
+func (r *run) restore() error {
+	path := r.folder.file(remuda.CheckpointFile)
+	file, err := weights.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("open the checkpoint: %w", err)
+	}
+	defer file.Close()
+	if err := json.Unmarshal([]byte(file.Metadata()[stateKey]), &r.state); err != nil {
+		return remuda.Errorf(remuda.Invalid, "read the state in %s: %w", path, err)
+	}
+	if _, err := r.model.Load(source(file, "")); err != nil {
+		return fmt.Errorf("load the checkpoint: %w", err)
+	}
+	for i, p := range r.params {
+		if err := fill(r.moment[i], file, momentPrefix+p.Name); err != nil {
+			return err
+		}
+		if r.ema != nil {
+			if err := fill(r.ema[i], file, averagePrefix+p.Name); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// fill sets a tensor to an array of a checkpoint.
+func fill(t *tensor.Tensor, file *weights.File, name string) error {
+	data, err := file.Read(name)
+	if err != nil {
+		return fmt.Errorf("load the checkpoint: %w", err)
+	}
+	t.SetFloat32s(data)
+	return nil
+}
+
+// source hands a file's arrays to a model by name.
+func source(file *weights.File, prefix string) func(name string) (detect.Array, bool) {
+	return func(name string) (detect.Array, bool) {
+		if !file.Has(prefix + name) {
+			return detect.Array{}, false
+		}
+		data, err := file.Read(prefix + name)
+		if err != nil {
+			return detect.Array{}, false
+		}
+		return detect.Array{Shape: file.Shape(prefix + name), Data: data}, true
+	}
+}

@@ -27,7 +27,7 @@ var house = map[string]room{
 	"tensor": {0, "net/http"},
 	"ui":     {0, "net/http"},
 
-	".": {1, "net/http os"},
+	".": {1, "net/http"},
 
 	"imageio": {2, "net/http"},
 	"format":  {2, "net/http"},

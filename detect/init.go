@@ -1,0 +1,75 @@
+package detect
+
+import (
+	"hash/fnv"
+	"math"
+)
+
+// stream is a counter-based generator: number i of a stream depends on the
+// seed, the tensor's name and i alone, so a tensor starts with the same values
+// whatever else the model has.
+type stream uint64
+
+func newStream(seed uint64, name string) stream {
+	h := fnv.New64a()
+	h.Write([]byte(name)) // never fails
+	return stream(mix(seed) ^ h.Sum64())
+}
+
+// mix is the output function of SplitMix64 (Steele, Lea and Flood, 2014).
+func mix(z uint64) uint64 {
+	z += 0x9e3779b97f4a7c15
+	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
+	z = (z ^ z>>27) * 0x94d049bb133111eb
+	return z ^ z>>31
+}
+
+// uniform returns number i of the stream, in (0, 1).
+func (s stream) uniform(i int) float64 {
+	return (float64(mix(uint64(s)+uint64(i)*0x9e3779b97f4a7c15)>>11) + 0.5) / (1 << 53)
+}
+
+// normal returns number i of the stream, standard normal (Box and Muller).
+func (s stream) normal(i int) float64 {
+	return math.Sqrt(-2*math.Log(s.uniform(2*i))) * math.Cos(2*math.Pi*s.uniform(2*i+1))
+}
+
+// filler gives a new tensor its values.
+type filler func(s stream, data []float32)
+
+func constant(v float32) filler {
+	return func(_ stream, data []float32) {
+		for i := range data {
+			data[i] = v
+		}
+	}
+}
+
+// uniformWithin draws from −bound to bound.
+func uniformWithin(bound float64) filler {
+	return func(s stream, data []float32) {
+		for i := range data {
+			data[i] = float32(bound * (2*s.uniform(i) - 1))
+		}
+	}
+}
+
+func normalOf(deviation float64) filler {
+	return func(s stream, data []float32) {
+		for i := range data {
+			data[i] = float32(deviation * s.normal(i))
+		}
+	}
+}
+
+// kaimingNormal keeps the variance of gradients through a convolution with out
+// outputs of kernel × kernel and a ReLU (He et al., arXiv:1502.01852, equation 14).
+func kaimingNormal(out, kernel int) filler {
+	return normalOf(math.Sqrt(2 / float64(out*kernel*kernel)))
+}
+
+// kaimingUniform keeps the variance of activations through a convolution
+// without activation that has in inputs of kernel × kernel.
+func kaimingUniform(in, kernel int) filler {
+	return uniformWithin(math.Sqrt(3 / float64(in*kernel*kernel)))
+}

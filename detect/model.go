@@ -1,0 +1,184 @@
+package detect
+
+import (
+	"remuda"
+	"remuda/geom"
+	"remuda/tensor"
+)
+
+// Model is a Faster R-CNN on an engine. Its methods are called inside that
+// engine's Do, except Config.
+type Model struct {
+	engine *tensor.Engine
+	config Config
+	arch   architecture
+	store  *store
+
+	body    backbone
+	pyramid *pyramid
+	rpn     *rpn
+	heads   *roiHeads
+}
+
+// backbone turns images into feature maps of growing stride, one for each
+// level of the pyramid but the pooled one.
+type backbone interface {
+	forward(x *tensor.Tensor) []*tensor.Tensor
+}
+
+// New makes a model with random weights, drawn as torchvision initializes
+// them, from a generator that gives the same numbers everywhere. Frozen batch
+// norm starts as the identity. The error is coded remuda.Invalid.
+func New(e *tensor.Engine, c Config, seed uint64) (*Model, error) {
+	if err := c.validate(); err != nil {
+		return nil, err
+	}
+	arch, _ := architectureOf(c.Arch)
+	s := newStore(e, c.Precision, seed)
+	m := &Model{engine: e, config: c, arch: arch, store: s}
+	var channels []int
+	if arch.mobile {
+		m.body, channels = newMobileNet(s, c.TrainableLayers)
+	} else {
+		m.body, channels = newResNet(s, c.TrainableLayers)
+	}
+	m.pyramid = newPyramid(s, channels)
+	m.rpn = newRPN(s, 3*len(arch.anchorSizes[0]))
+	m.heads = newRoIHeads(s, c.Categories+1)
+	return m, nil
+}
+
+// Config returns what the model was made from.
+func (m *Model) Config() Config { return m.config }
+
+// Free frees the model's tensors. The model is of no use afterwards.
+func (m *Model) Free() { m.store.free() }
+
+// Target is what an image shows.
+type Target struct {
+	Boxes  []geom.Box // in pixels of the original image, each with a positive area; none is a background image
+	Labels []int      // of each box: 1 to Config.Categories
+}
+
+// Losses are a step's four losses and their sum, float32 scalars with their
+// gradient's history.
+type Losses struct {
+	Classifier *tensor.Tensor // cross-entropy of the sampled RoIs' categories, mean
+	BoxReg     *tensor.Tensor // smooth L1 of the positive RoIs' offsets, over all sampled RoIs
+	Objectness *tensor.Tensor // binary cross-entropy of the sampled anchors, mean
+	RPNBoxReg  *tensor.Tensor // smooth L1 of the positive anchors' offsets, over all sampled anchors
+	Total      *tensor.Tensor
+}
+
+// Losses runs the network over a batch and compares with the targets, one for
+// each image. Backward of Total leaves gradients at Trainable's tensors.
+func (m *Model) Losses(b Batch, targets []Target, sample Sampler) Losses {
+	m.store.training()
+	truths := make([][]box, len(targets))
+	labels := make([][]int32, len(targets))
+	for i, t := range targets {
+		for k, g := range t.Boxes {
+			truths[i] = append(truths[i], boxOf(g).resized(b.Originals[i], b.Sizes[i]))
+			labels[i] = append(labels[i], int32(t.Labels[k]))
+		}
+	}
+	levels := m.features(b)
+	anchors := m.grids(levels, b)
+	proposals := m.propose(levels, anchors, b, m.arch.before.training, m.arch.after.training)
+	anchorSample := sampleAnchors(truths, anchors, sample)
+	roiSample := sampleRoIs(proposals, truths, labels, sample)
+
+	pooled, patches := m.engine.Sample(levels, m.samples(roiSample.boxes, anchorSample.patches))
+	l := Losses{}
+	l.Classifier, l.BoxReg = m.heads.losses(pooled, roiSample)
+	l.Objectness, l.RPNBoxReg = m.rpn.losses(patches, anchorSample)
+	l.Total = l.Classifier.Add(l.BoxReg).Add(l.Objectness).Add(l.RPNBoxReg)
+	return l
+}
+
+// Detection is one object found.
+type Detection struct {
+	Label int      // 1 to Config.Categories
+	Score float64  // 0.05 to 1
+	Box   geom.Box // in pixels of the original image
+}
+
+// Detect returns what each image of the batch shows, best first and at most
+// 100 an image.
+func (m *Model) Detect(b Batch) [][]Detection {
+	out := make([][]Detection, len(b.Sizes))
+	m.engine.NoGrad(func() {
+		m.store.inference()
+		levels := m.features(b)
+		anchors := m.grids(levels, b)
+		proposals := m.propose(levels, anchors, b, m.arch.before.inference, m.arch.after.inference)
+		pooled, _ := m.engine.Sample(levels, m.samples(proposals, nil))
+		if pooled == nil { // no proposal in any image
+			return
+		}
+		out = m.heads.detect(pooled, proposals, b)
+	})
+	return out
+}
+
+// features returns the pyramid over a batch, finest level first, the pooled level last.
+func (m *Model) features(b Batch) []*tensor.Tensor {
+	x := m.engine.FromFloat32ChannelsLast(b.Pixels, len(b.Sizes), 3, b.Padded.Height, b.Padded.Width)
+	return m.pyramid.forward(m.body.forward(x.To(m.config.Precision)))
+}
+
+// grids returns the anchors of each level.
+func (m *Model) grids(levels []*tensor.Tensor, b Batch) []grid {
+	sizes := make([]Size, len(levels))
+	for i, l := range levels {
+		sizes[i] = Size{Height: l.Dim(2), Width: l.Dim(3)}
+	}
+	return grids(m.arch.anchorSizes, sizes, b.Padded)
+}
+
+// samples says where to read the pyramid: RoIAlign at proposals and the
+// neighbourhoods of anchors.
+func (m *Model) samples(proposals [][]box, patches []int32) tensor.Samples {
+	s := tensor.Samples{Size: roiSize, Ratio: roiRatio, Patches: patches}
+	for _, stride := range m.arch.strides {
+		s.Scales = append(s.Scales, 1/float64(stride))
+	}
+	// RoIs are never pooled from the last level; torch asks for a scale all the same.
+	s.Scales = append(s.Scales, s.Scales[len(s.Scales)-1]/2)
+	for image, boxes := range proposals {
+		for _, p := range boxes {
+			s.RoIs = append(s.RoIs, p.x0, p.y0, p.x1, p.y1)
+			s.RoIImage = append(s.RoIImage, int32(image))
+			s.RoILevel = append(s.RoILevel, roiLevel(p, m.arch.strides))
+		}
+	}
+	return s
+}
+
+// Array is a named tensor outside the engine, in row-major order.
+type Array struct {
+	Shape []int
+	Data  []float32
+}
+
+// LoadReport says what Load did not find usable.
+type LoadReport struct {
+	Fresh []string // tensors of the box predictor that were left as they are, since the file has them for other categories
+}
+
+// Candidates returns the architectures that tensors of these names and shapes
+// can be of, and the number of categories without the background. The two
+// MobileNetV3 detectors differ in the size of their input alone, so both are
+// returned; none means that the tensors are no detector known here.
+func Candidates(shapes map[string][]int) (archs []string, categories int) {
+	score, ok := shapes["roi_heads.box_predictor.cls_score.weight"]
+	if !ok || len(score) != 2 || score[0] < 2 {
+		return nil, 0
+	}
+	if _, ok := shapes["backbone.body.layer4.2.conv3.weight"]; ok {
+		archs = []string{remuda.ResNet50FPN}
+	} else if _, ok := shapes["backbone.body.15.block.3.0.weight"]; ok {
+		archs = []string{remuda.MobileNetV3LargeFPN, remuda.MobileNetV3Large320}
+	}
+	return archs, score[0] - 1
+}

@@ -179,7 +179,8 @@ func (r *cocoReader) annotation(key string, i int) {
 		case "category_id":
 			a.CategoryID, hasCategory = r.whole(key, i, field), true
 		case "bbox":
-			a.Box, hasBox = r.box(key, i), true
+			a.Box, _ = r.box(key, i)
+			hasBox = true
 		case "area":
 			a.Area = r.area(key, i)
 		case "iscrowd":
@@ -203,6 +204,9 @@ func (r *cocoReader) annotation(key string, i int) {
 // whole reads a whole number, 1.0 included, which some exporters write.
 func (r *cocoReader) whole(key string, i int, field string) int64 {
 	kind := r.peek()
+	if n, ok := r.digits(); ok {
+		return n
+	}
 	v, ok := r.number()
 	if r.scanner.err != nil {
 		return 0
@@ -262,13 +266,14 @@ func (r *cocoReader) flag(key string, i int, field string) bool {
 	return false
 }
 
-// box reads a bbox: x, y, width, height.
-func (r *cocoReader) box(key string, i int) geom.Box {
+// box reads a bbox, x, y, width, height, and its area, which x1 − x0 would not
+// give to the last bit.
+func (r *cocoReader) box(key string, i int) (geom.Box, float64) {
 	const hint = "a bbox is [x, y, width, height] in pixels"
 	if kind := r.peek(); kind != '[' {
 		r.skip()
 		r.add(hint, "%s[%d]: bbox is %s where four numbers belong", key, i, describe(kind))
-		return geom.Box{}
+		return geom.Box{}, 0
 	}
 	var v [4]float64
 	n, bad := 0, false
@@ -293,7 +298,7 @@ func (r *cocoReader) box(key string, i int) geom.Box {
 	case max(math.Abs(v[0]), math.Abs(v[1]), v[2], v[3]) > maxCoordinate:
 		r.add(hint, "%s[%d]: bbox [%g, %g, %g, %g] is beyond any image", key, i, v[0], v[1], v[2], v[3])
 	}
-	return geom.FromXYWH(v[0], v[1], v[2], v[3])
+	return geom.FromXYWH(v[0], v[1], v[2], v[3]), v[2] * v[3]
 }
 
 // maxCoordinate bounds coordinates so that areas of boxes stay exact enough to compare.

@@ -180,6 +180,24 @@ func (s *scanner) number() (v float64, ok bool) {
 	return v, err == nil
 }
 
+// digits is the short way for what ids are nearly always: a few digits and
+// then a comma or bracket. It moves only where it succeeds.
+func (s *scanner) digits() (n int64, ok bool) {
+	const most = 15 // digits, that float64 would hold exactly too
+	for i := s.at; i < len(s.b) && i-s.at <= most; i++ {
+		switch c := s.b[i]; {
+		case c >= '0' && c <= '9' && (n > 0 || i == s.at): // no leading zero
+			n = 10*n + int64(c-'0')
+			continue
+		case i > s.at && (c == ',' || c == '}' || c == ']'):
+			s.at = i
+			return n, true
+		}
+		return 0, false
+	}
+	return 0, false
+}
+
 // literal passes over letters, digits and signs.
 func (s *scanner) literal() {
 	for s.at < len(s.b) {

@@ -72,7 +72,7 @@ func open(path string, f *os.File) (*File, error) {
 
 // parse reads the table of contents of size bytes; path is for messages only.
 func parse(path string, data io.ReaderAt, size int64) (*File, error) {
-	head := make([]byte, min(size, 16))
+	head := make([]byte, min(size, 512))
 	if _, err := data.ReadAt(head, 0); err != nil && !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("read weights %s: %w", path, err)
 	}
@@ -81,10 +81,12 @@ func parse(path string, data io.ReaderAt, size int64) (*File, error) {
 	switch {
 	case bytes.HasPrefix(head, []byte("PK\x03\x04")):
 		err = file.parseZip(size)
-	case bytes.HasPrefix(head, legacyMagic):
+	case bytes.HasPrefix(head, []byte(legacyMagic)):
 		err = file.parseLegacy(size)
 	case len(head) > 8 && head[8] == '{':
 		err = file.parseSafetensors(size)
+	case len(head) > 262 && string(head[257:262]) == "ustar":
+		err = errors.New("it is in the tar format of PyTorch before 0.2, which is not supported")
 	case size == 0:
 		err = errors.New("the file is empty")
 	default:

@@ -1,11 +1,18 @@
 package eval
 
-import "remuda"
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"remuda"
+)
 
 // Comparison is two evaluations of the same images, a before b.
 type Comparison struct {
-	A, B        Metrics
-	Differences []Difference   `json:"differences"` // in the order of Metrics
+	A           Metrics        `json:"a"`
+	B           Metrics        `json:"b"`
+	Differences []Difference   `json:"differences"` // F1, precision and recall, then COCO's twelve, then their F1
 	Images      []ImageChange  `json:"images"`      // in the dataset's order
 	Boxes       []BoxChange    `json:"boxes"`       // ground truth in the dataset's order, crowds left out
 	ImageCounts ChangeCounts   `json:"image_counts"`
@@ -33,8 +40,8 @@ type Difference struct {
 	A        float64  `json:"a"`
 	B        float64  `json:"b"`
 	Value    float64  `json:"difference"` // 0 where one of them is −1
-	Interval Interval `json:"interval"`
-	Clear    bool     `json:"clear"` // the interval leaves out 0
+	Interval Interval `json:"interval"`   // both 0 where there is none
+	Clear    bool     `json:"clear"`      // the interval leaves out 0
 }
 
 // ImageChange is what happened to one image.
@@ -65,5 +72,168 @@ type ChangeCounts struct {
 // Compare sets two evaluations of the same images and ground truth side by
 // side. Others are refused with an error coded conflict that names them.
 func Compare(a, b *Evaluation) (*Comparison, error) {
-	return nil, remuda.Errorf(remuda.Internal, "compare: not here yet")
+	if err := sameQuestion(a.Truth, b.Truth); err != nil {
+		return nil, fmt.Errorf("compare: %w", err)
+	}
+	c := &Comparison{A: a.Metrics, B: b.Metrics, Truth: a.Truth, Draws: max(a.Draws, b.Draws)}
+	c.compareBoxes(a, b)
+	c.compareImages(a, b)
+	c.compareMetrics(a, b)
+	return c, nil
+}
+
+// sameQuestion returns how two datasets differ in images or ground truth.
+func sameQuestion(a, b remuda.Dataset) error {
+	const hint = "evaluate both models on one label file"
+	itemID := func(i remuda.Item) string { return fmt.Sprintf("%q (id %d)", i.File, i.ID) }
+	if only := missing(a.Items, b.Items, itemID); only != "" {
+		return remuda.Errorf(remuda.Conflict, "only the first evaluation has %s", only).WithHint(hint)
+	}
+	if only := missing(b.Items, a.Items, itemID); only != "" {
+		return remuda.Errorf(remuda.Conflict, "only the second evaluation has %s", only).WithHint(hint)
+	}
+	boxID := func(x remuda.Annotation) string { return fmt.Sprintf("box %d on image %d", x.ID, x.ItemID) }
+	if only := missing(a.Annotations, b.Annotations, boxID); only != "" {
+		return remuda.Errorf(remuda.Conflict, "the ground truth differs: only the first evaluation has this very %s", only).WithHint(hint)
+	}
+	if only := missing(b.Annotations, a.Annotations, boxID); only != "" {
+		return remuda.Errorf(remuda.Conflict, "the ground truth differs: only the second evaluation has this very %s", only).WithHint(hint)
+	}
+	if !slices.Equal(sortedCategories(a), sortedCategories(b)) {
+		return remuda.Errorf(remuda.Conflict, "the categories of the two evaluations differ").WithHint(hint)
+	}
+	return nil
+}
+
+// missing names up to three of a that b lacks, and counts the rest.
+func missing[T comparable](a, b []T, name func(T) string) string {
+	have := make(map[T]bool, len(b))
+	for _, x := range b {
+		have[x] = true
+	}
+	var names []string
+	n := 0
+	for _, x := range a {
+		if have[x] {
+			continue
+		}
+		if n++; n <= 3 {
+			names = append(names, name(x))
+		}
+	}
+	if n > 3 {
+		names = append(names, fmt.Sprintf("%d more", n-3))
+	}
+	return strings.Join(names, ", ")
+}
+
+func (n *ChangeCounts) add(c Change) {
+	switch c {
+	case Fixed:
+		n.Fixed++
+	case Broken:
+		n.Broken++
+	default:
+		n.Unchanged++
+	}
+}
+
+// change compares two counts of errors.
+func change(a, b int) Change {
+	switch {
+	case b < a:
+		return Fixed
+	case b > a:
+		return Broken
+	}
+	return Unchanged
+}
+
+func (c *Comparison) compareBoxes(a, b *Evaluation) {
+	inB := make(map[int64]fate, len(b.tables.truths)) // the order of boxes may differ
+	for i, f := range b.tables.truths {
+		inB[b.Truth.Annotations[i].ID] = f
+	}
+	misses := func(found bool) int {
+		if found {
+			return 0
+		}
+		return 1
+	}
+	for i, f := range a.tables.truths {
+		if f.out {
+			continue
+		}
+		box := a.Truth.Annotations[i]
+		found := b.finds(inB[box.ID])
+		row := BoxChange{ItemID: box.ItemID, AnnotationID: box.ID, Change: change(misses(a.finds(f)), misses(found)), Found: found}
+		c.Boxes = append(c.Boxes, row)
+		c.BoxCounts.add(row.Change)
+	}
+}
+
+func (c *Comparison) compareImages(a, b *Evaluation) {
+	inA, inB := a.tables.perImage(a.Threshold), b.tables.perImage(b.Threshold) // both by ascending id
+	place := newIndex(a.tables.images)
+	for _, item := range a.Truth.Items {
+		ta, tb := inA[place.of(item.ID)], inB[place.of(item.ID)]
+		row := ImageChange{
+			ItemID: item.ID, Change: change(ta.fp+ta.fn, tb.fp+tb.fn),
+			FPA: ta.fp, FPB: tb.fp, FNA: ta.fn, FNB: tb.fn,
+		}
+		c.Images = append(c.Images, row)
+		c.ImageCounts.add(row.Change)
+	}
+}
+
+// compareMetrics draws the same images for both evaluations.
+func (c *Comparison) compareMetrics(a, b *Evaluation) {
+	weight := make([]int32, len(a.tables.images))
+	va, vb := averager{weight: weight}, averager{weight: weight}
+	inA, inB := a.tables.perImage(a.Threshold), b.tables.perImage(b.Threshold)
+	r := source(a.Seed)
+	var draws [len(metricNames)][]float64
+	for range c.Draws {
+		draw(r, weight)
+		ma, mb := va.all(a.tables, inA).list(), vb.all(b.tables, inB).list()
+		for k := range ma {
+			if ma[k] >= 0 && mb[k] >= 0 {
+				draws[k] = append(draws[k], mb[k]-ma[k])
+			}
+		}
+	}
+	la, lb := c.A.list(), c.B.list()
+	for k, name := range metricNames {
+		d := Difference{Metric: name, A: la[k], B: lb[k], Interval: Interval{}}
+		if d.A >= 0 && d.B >= 0 {
+			d.Value = d.B - d.A
+			if len(draws[k]) > 0 {
+				d.Interval = interval(draws[k], d.Value, -1, 1)
+				d.Clear = d.Interval[0] > 0 || d.Interval[1] < 0
+			}
+		}
+		c.Differences = append(c.Differences, d)
+	}
+}
+
+// all returns every metric with the images weighed.
+func (v *averager) all(t *tables, images []tally) Metrics {
+	m := v.coco(t)
+	s := weighed(images, v.weight)
+	m.F1, m.Precision, m.Recall = s.f1(), s.precision(), s.recall()
+	m.APARF1 = harmonic(m.AP, m.AR100)
+	return m
+}
+
+// metricNames are the JSON names of Metrics, in the order of list.
+var metricNames = [...]string{
+	"f1", "precision", "recall", "ap", "ap50", "ap75", "ap_small", "ap_medium", "ap_large",
+	"ar1", "ar10", "ar100", "ar_small", "ar_medium", "ar_large", "ap_ar_f1",
+}
+
+func (m Metrics) list() [len(metricNames)]float64 {
+	return [...]float64{
+		m.F1, m.Precision, m.Recall, m.AP, m.AP50, m.AP75, m.APSmall, m.APMedium, m.APLarge,
+		m.AR1, m.AR10, m.AR100, m.ARSmall, m.ARMedium, m.ARLarge, m.APARF1,
+	}
 }

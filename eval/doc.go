@@ -14,7 +14,8 @@
 // first, one matching serves all thresholds.
 //
 // Intervals are 95 % percentile bootstraps over images: images are drawn with
-// replacement, the threshold stays. −1 stands for a number that has no meaning
+// replacement, the threshold stays, and the draws are moved so that their median
+// is the number itself. −1 stands for a number that has no meaning
 // here, such as recall without ground truth, as COCO has it.
 //
 // The one known departure from pycocotools: it takes a ground truth whose id

@@ -1,6 +1,11 @@
 package eval
 
 import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+
 	"remuda"
 )
 
@@ -125,5 +130,125 @@ func Scores(e *Evaluation) remuda.Scores {
 // item and a category of the truth and has a finite confidence; else the error
 // is coded invalid. Predictions without ids of their own are numbered from 1.
 func Evaluate(truth remuda.Dataset, predictions []remuda.Annotation, o Options) (*Evaluation, error) {
-	return nil, remuda.Errorf(remuda.Internal, "evaluate: not here yet")
+	images, categories, err := check(truth, predictions)
+	if err != nil {
+		return nil, fmt.Errorf("evaluate: %w", err)
+	}
+	e := &Evaluation{Truth: truth, Answered: numbered(predictions), Images: len(truth.Items), Predictions: len(predictions), Seed: o.Seed}
+	e.tables = newTables(truth, e.Answered, images, categories)
+	v := averager{weight: ones(e.Images)}
+	e.Metrics = v.coco(e.tables)
+	e.APARF1 = harmonic(e.AP, e.AR100)
+	for _, t := range e.tables.truths {
+		if !t.out {
+			e.GroundTruths++
+		}
+	}
+	points := curve(votes(e.tables.columns), e.GroundTruths)
+	if o.Threshold != nil {
+		e.Threshold, e.ThresholdFrom = *o.Threshold, cmp.Or(o.ThresholdFrom, "given")
+	} else {
+		e.Threshold, e.ThresholdFrom, e.Optimistic = bestThreshold(points), OwnThreshold, true
+	}
+	e.Curve = thin(points, e.Threshold)
+	e.count(&v)
+	e.Confusion = e.tables.confusion(truth.Annotations, e.Answered, e.Threshold)
+	e.bootstrap(max(0, cmp.Or(o.Bootstrap, DefaultDraws)))
+	return e, nil
+}
+
+// count fills in what depends on the threshold, and the categories.
+func (e *Evaluation) count(v *averager) {
+	var all tally
+	for _, c := range sortedCategories(e.Truth) {
+		column := &e.tables.columns[len(e.Categories)]
+		t := column.at(e.Threshold)
+		all.tp, all.fp, all.fn = all.tp+t.tp, all.fp+t.fp, all.fn+t.fn
+		score := CategoryScore{
+			ID: c.ID, Name: c.Name, AP: -1, AP50: -1, AR100: -1,
+			F1: t.f1(), Precision: t.precision(), Recall: t.recall(),
+			GroundTruths: t.tp + t.fn, TP: t.tp, FP: t.fp, FN: t.fn,
+		}
+		if a := v.of(column, 0); a.ok {
+			score.AP, score.AP50, score.AR100 = mean(a.precision), a.precision[0], mean(a.recall)
+		}
+		e.Categories = append(e.Categories, score)
+	}
+	e.TP, e.FP, e.FN = all.tp, all.fp, all.fn
+	e.F1, e.Precision, e.Recall = all.f1(), all.precision(), all.recall()
+}
+
+func mean(values [steps]float64) float64 {
+	var t total
+	t.add(values[:]...)
+	return t.mean()
+}
+
+// sortedCategories returns the categories in ascending order of id.
+func sortedCategories(d remuda.Dataset) []remuda.Category {
+	return slices.SortedFunc(slices.Values(d.Categories), func(a, b remuda.Category) int { return cmp.Compare(a.ID, b.ID) })
+}
+
+// numbered returns the predictions with ids: their own if all are different
+// and not 0, else from 1 in the given order.
+func numbered(predictions []remuda.Annotation) []remuda.Annotation {
+	list := slices.Clone(predictions)
+	ids := make([]int64, len(list))
+	for i := range list {
+		ids[i] = list[i].ID
+	}
+	slices.Sort(ids)
+	if len(slices.Compact(ids)) == len(list) && !slices.Contains(ids, 0) {
+		return list
+	}
+	for i := range list {
+		list[i].ID = int64(i + 1)
+	}
+	return list
+}
+
+// check returns the ids in ascending order, or what is wrong with the input.
+func check(truth remuda.Dataset, predictions []remuda.Annotation) (images, categories *index, err error) {
+	var itemIDs, categoryIDs []int64
+	for _, i := range truth.Items {
+		itemIDs = append(itemIDs, i.ID)
+	}
+	for _, c := range truth.Categories {
+		categoryIDs = append(categoryIDs, c.ID)
+	}
+	if images, err = uniqueIndex("image", itemIDs); err != nil {
+		return nil, nil, err
+	}
+	if categories, err = uniqueIndex("category", categoryIDs); err != nil {
+		return nil, nil, err
+	}
+	if err := checkBoxes("ground truth box", truth.Annotations, images, categories); err != nil {
+		return nil, nil, err
+	}
+	return images, categories, checkBoxes("prediction", predictions, images, categories)
+}
+
+func uniqueIndex(noun string, ids []int64) (*index, error) {
+	slices.Sort(ids)
+	for i := 1; i < len(ids); i++ {
+		if ids[i] == ids[i-1] {
+			return nil, remuda.Errorf(remuda.Invalid, "%s id %d occurs twice", noun, ids[i]).WithHint("give every %s an id of its own", noun)
+		}
+	}
+	return newIndex(ids), nil
+}
+
+func checkBoxes(noun string, boxes []remuda.Annotation, images, categories *index) error {
+	for i := range boxes {
+		a := &boxes[i]
+		switch sum := a.Box.X0 + a.Box.Y0 + a.Box.X1 + a.Box.Y1 + a.Area + a.Confidence; {
+		case images.of(a.ItemID) < 0:
+			return remuda.Errorf(remuda.Invalid, "%s %d (id %d) is on image %d, which the ground truth does not list", noun, i, a.ID, a.ItemID).WithHint("score predictions against the label file of the same images")
+		case categories.of(a.CategoryID) < 0:
+			return remuda.Errorf(remuda.Invalid, "%s %d (id %d) has category %d, which the ground truth does not list", noun, i, a.ID, a.CategoryID).WithHint("use the category ids of the label file")
+		case math.IsNaN(sum) || math.IsInf(sum, 0):
+			return remuda.Errorf(remuda.Invalid, "%s %d (id %d) on image %d holds a number that is not finite", noun, i, a.ID, a.ItemID).WithHint("correct or remove it")
+		}
+	}
+	return nil
 }

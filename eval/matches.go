@@ -1,6 +1,9 @@
 package eval
 
-import "remuda/geom"
+import (
+	"remuda"
+	"remuda/geom"
+)
 
 // Outcome is what became of a box.
 type Outcome string
@@ -32,4 +35,51 @@ type Match struct {
 
 // Matches returns what became of every box: those of the ground truth in the
 // dataset's order, then the predictions in theirs.
-func (e *Evaluation) Matches() []Match { return nil }
+func (e *Evaluation) Matches() []Match {
+	rows := make([]Match, 0, len(e.Truth.Annotations)+len(e.Answered))
+	for i, f := range e.tables.truths {
+		rows = append(rows, e.truthMatch(&e.Truth.Annotations[i], f))
+	}
+	for i, f := range e.tables.answers {
+		rows = append(rows, e.answerMatch(&e.Answered[i], f))
+	}
+	return rows
+}
+
+func (e *Evaluation) truthMatch(a *remuda.Annotation, f fate) Match {
+	m := Match{ItemID: a.ItemID, AnnotationID: a.ID, CategoryID: a.CategoryID, Outcome: Missed, IoU: f.iou, Box: a.Box}
+	if f.match >= 0 {
+		m.Matched, m.MatchID = true, e.Answered[f.match].ID
+	}
+	switch {
+	case f.out:
+		m.Outcome = Ignored
+	case e.finds(f):
+		m.Outcome = Found
+	}
+	return m
+}
+
+func (e *Evaluation) answerMatch(a *remuda.Annotation, f fate) Match {
+	m := Match{
+		ItemID: a.ItemID, AnnotationID: a.ID, Prediction: true, CategoryID: a.CategoryID,
+		Outcome: Wrong, Confidence: a.Confidence, IoU: f.iou, Box: a.Box,
+	}
+	if f.match >= 0 {
+		m.Matched, m.MatchID = true, e.Truth.Annotations[f.match].ID
+	}
+	switch {
+	case f.out:
+		m.Outcome = Ignored
+	case a.Confidence < e.Threshold:
+		m.Outcome = Below
+	case f.match >= 0:
+		m.Outcome = Found
+	}
+	return m
+}
+
+// finds reports whether a ground truth's match counts.
+func (e *Evaluation) finds(truth fate) bool {
+	return !truth.out && truth.match >= 0 && e.Answered[truth.match].Confidence >= e.Threshold
+}

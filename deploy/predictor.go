@@ -90,7 +90,7 @@ func (p *Predictor) load(file *weights.File, path string) error {
 	report, err := p.model.Load(func(name string) (detect.Array, bool) {
 		data, err := file.Read(name)
 		return detect.Array{Shape: file.Shape(name), Data: data}, err == nil
-	})
+	}, detect.LoadOptions{})
 	if err != nil {
 		return err
 	}
@@ -128,7 +128,7 @@ func (p *Predictor) Run(ctx context.Context, files []string, minScore float64, e
 
 // Detect returns what the model sees on an image, best first, down to a confidence.
 func (p *Predictor) Detect(image *imageio.RGB, minScore float64) ([]remuda.Annotation, error) {
-	input := detect.Transform(p.model.Config(), []*imageio.RGB{image}, nil)
+	input := detect.Transform(p.model.Config(), []*imageio.RGB{image})
 	var found []detect.Detection
 	err := p.engine.Do(func() error {
 		found = p.model.Detect(input)[0]

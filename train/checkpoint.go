@@ -78,7 +78,7 @@ func (r *run) restore() error {
 	if err := json.Unmarshal([]byte(file.Metadata()[stateKey]), &r.state); err != nil {
 		return remuda.Errorf(remuda.Invalid, "read the state in %s: %w", path, err)
 	}
-	if _, err := r.model.Load(source(file, "")); err != nil {
+	if _, err := r.model.Load(source(file), detect.LoadOptions{}); err != nil {
 		return fmt.Errorf("load the checkpoint: %w", err)
 	}
 	for i, p := range r.params {
@@ -104,16 +104,14 @@ func fill(t *tensor.Tensor, file *weights.File, name string) error {
 	return nil
 }
 
-// source hands a file's arrays to a model by name.
-func source(file *weights.File, prefix string) func(name string) (detect.Array, bool) {
+// source hands a file's arrays to a model by name. One that can't be read is
+// missing, which the model reports.
+func source(file *weights.File) func(name string) (detect.Array, bool) {
 	return func(name string) (detect.Array, bool) {
-		if !file.Has(prefix + name) {
+		if !file.Has(name) {
 			return detect.Array{}, false
 		}
-		data, err := file.Read(prefix + name)
-		if err != nil {
-			return detect.Array{}, false
-		}
-		return detect.Array{Shape: file.Shape(prefix + name), Data: data}, true
+		data, err := file.Read(name)
+		return detect.Array{Shape: file.Shape(name), Data: data}, err == nil
 	}
 }

@@ -130,7 +130,7 @@ func (f *feed) make(step int) batch {
 		}
 		boxes := fit(item.boxes, image)
 		if rng.Float64() < f.recipe.Flip {
-			image = image.Flip()
+			imageio.Flip(image)
 			for i, box := range boxes {
 				boxes[i] = box.FlipX(float64(image.Width))
 			}
@@ -146,7 +146,7 @@ func (f *feed) make(step int) batch {
 		b.targets = append(b.targets, detect.Target{Boxes: boxes, Labels: item.labels})
 		b.files = append(b.files, item.file)
 	}
-	b.input = detect.Transform(f.config, images, scales)
+	b.input = detect.Transform(f.config, images, scales...)
 	return b
 }
 

@@ -71,6 +71,7 @@ func (r *run) averaged(fn func() error) error {
 			p.Value.SetFloat32s(r.ema[i].Float32s())
 			r.ema[i].SetFloat32s(own)
 		}
+		r.model.Changed()
 		return nil
 	}
 	if err := r.engine.Do(exchange); err != nil {
@@ -92,7 +93,7 @@ func predict(engine *tensor.Engine, model *detect.Model, folder string, d remuda
 			return nil, result.Err
 		}
 		var found []detect.Detection
-		input := detect.Transform(model.Config(), []*imageio.RGB{result.Image}, nil)
+		input := detect.Transform(model.Config(), []*imageio.RGB{result.Image})
 		err := engine.Do(func() error {
 			found = model.Detect(input)[0]
 			return nil
@@ -163,7 +164,7 @@ func (r *run) reload(path string) error {
 	defer file.Close()
 	r.ema = nil
 	return r.engine.Do(func() error {
-		_, err := r.model.Load(source(file, ""))
+		_, err := r.model.Load(source(file), detect.LoadOptions{})
 		return err
 	})
 }

@@ -20,11 +20,15 @@ func loadInitial(model *detect.Model, spec remuda.TrainSpec) error {
 		return fmt.Errorf("open the initial weights: %w", err)
 	}
 	defer file.Close()
-	load := model.Load
 	if isClassifier(file) {
-		load = model.LoadBackbone
+		err = model.LoadBackbone(source(file))
+	} else {
+		coco := spec.Recipe.Weights == "coco"
+		_, err = model.Load(source(file), detect.LoadOptions{
+			NewHead: coco, EpsZero: coco && spec.Recipe.Arch == remuda.ResNet50FPN,
+		})
 	}
-	if _, err := load(source(file, "")); err != nil {
+	if err != nil {
 		return fmt.Errorf("load %s: %w", spec.Weights, err)
 	}
 	return nil

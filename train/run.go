@@ -175,8 +175,8 @@ func (r *run) step(b batch, stepsPerEpoch int, begin time.Time, wait time.Durati
 	lr := recipe.LRAt(step, stepsPerEpoch)
 	var losses remuda.Losses
 	err := r.engine.Do(func() error {
-		out := r.model.Losses(b.input, b.targets, random(recipe.Seed, sampleStream, step))
-		losses = out.Values()
+		out := r.model.Losses(b.input, b.targets, detect.RandomSampler(random(recipe.Seed, sampleStream, step)))
+		losses = values(out)
 		if bad := nonFinite(losses); bad != "" {
 			return remuda.Errorf(remuda.Invalid, "the loss became %s at step %d, on %s", bad, step+1, strings.Join(b.files, ", ")).
 				WithHint("look at the boxes of these images, or train with a lower --lr than %g", recipe.LR)
@@ -213,6 +213,14 @@ func (r *run) update(lr float64, step int) {
 		// as TensorFlow's ExponentialMovingAverage does with num_updates.
 		decay := min(r.spec.Recipe.EMA, float64(1+step)/float64(10+step))
 		r.engine.Lerp(r.ema, values, 1-decay)
+	}
+}
+
+// values copies a step's losses out of the engine.
+func values(l detect.Losses) remuda.Losses {
+	return remuda.Losses{
+		Total: l.Total.Item(), Classifier: l.Classifier.Item(), BoxReg: l.BoxReg.Item(),
+		Objectness: l.Objectness.Item(), RPNBoxReg: l.RPNBoxReg.Item(),
 	}
 }
 

@@ -63,7 +63,14 @@ func Decode(b []byte) (*RGB, error) {
 	return orient(m, h.Orientation), nil
 }
 
-func decode(b []byte, h header) (*RGB, error) {
+// decode decodes without turning. The decoders are other people's and the
+// bytes anyone's: a panic in one is an error of the file, not ours to die of.
+func decode(b []byte, h header) (m *RGB, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			m, err = nil, fmt.Errorf("the file is corrupt: %v", r)
+		}
+	}()
 	switch h.Format {
 	case "jpeg":
 		return decodeJPEG(b, h)
@@ -73,7 +80,6 @@ func decode(b []byte, h header) (*RGB, error) {
 		return decodeGIF(b, h)
 	}
 	var img image.Image
-	var err error
 	switch h.Format {
 	case "png":
 		img, err = png.Decode(bytes.NewReader(b))

@@ -2,6 +2,7 @@ package eval
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -92,17 +93,36 @@ func sameQuestion(a, b remuda.Dataset) error {
 	if only := missing(b.Items, a.Items, itemID); only != "" {
 		return remuda.Errorf(remuda.Conflict, "only the second evaluation has %s", only).WithHint(hint)
 	}
-	boxID := func(x remuda.Annotation) string { return fmt.Sprintf("box %d on image %d", x.ID, x.ItemID) }
-	if only := missing(a.Annotations, b.Annotations, boxID); only != "" {
+	boxID := func(x boxKey) string { return fmt.Sprintf("box %d on image %d", x.id, x.item) }
+	inA, inB := boxKeys(a), boxKeys(b)
+	if only := missing(inA, inB, boxID); only != "" {
 		return remuda.Errorf(remuda.Conflict, "the ground truth differs: only the first evaluation has this very %s", only).WithHint(hint)
 	}
-	if only := missing(b.Annotations, a.Annotations, boxID); only != "" {
+	if only := missing(inB, inA, boxID); only != "" {
 		return remuda.Errorf(remuda.Conflict, "the ground truth differs: only the second evaluation has this very %s", only).WithHint(hint)
 	}
 	if !slices.Equal(sortedCategories(a), sortedCategories(b)) {
 		return remuda.Errorf(remuda.Conflict, "the categories of the two evaluations differ").WithHint(hint)
 	}
 	return nil
+}
+
+// boxKey tells ground truth apart, to a millionth of a pixel.
+type boxKey struct {
+	id, item, category int64
+	crowd              bool
+	sides              [4]float64
+}
+
+func boxKeys(d remuda.Dataset) []boxKey {
+	keys := make([]boxKey, len(d.Annotations))
+	for i, a := range d.Annotations {
+		keys[i] = boxKey{a.ID, a.ItemID, a.CategoryID, a.Crowd, [4]float64{a.Box.X0, a.Box.Y0, a.Box.X1, a.Box.Y1}}
+		for k, v := range keys[i].sides {
+			keys[i].sides[k] = math.Round(v*1e6) / 1e6
+		}
+	}
+	return keys
 }
 
 // missing names up to three of a that b lacks, and counts the rest.

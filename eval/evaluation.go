@@ -128,11 +128,17 @@ func Scores(e *Evaluation) remuda.Scores {
 
 // Evaluate scores predictions against ground truth. Every prediction names an
 // item and a category of the truth and has a finite confidence; else the error
-// is coded invalid. Predictions without ids of their own are numbered from 1.
+// is coded invalid. Boxes whose ids are not all different are numbered from 1.
 func Evaluate(truth remuda.Dataset, predictions []remuda.Annotation, o Options) (*Evaluation, error) {
 	images, categories, err := check(truth, predictions)
 	if err != nil {
 		return nil, fmt.Errorf("evaluate: %w", err)
+	}
+	truth.Annotations = numbered(truth.Annotations)
+	for i := range truth.Annotations {
+		if a := &truth.Annotations[i]; a.Area == 0 {
+			a.Area = boxArea(a.Box)
+		}
 	}
 	e := &Evaluation{Truth: truth, Answered: numbered(predictions), Images: len(truth.Items), Predictions: len(predictions), Seed: o.Seed}
 	e.tables = newTables(truth, e.Answered, images, categories)
@@ -189,16 +195,16 @@ func sortedCategories(d remuda.Dataset) []remuda.Category {
 	return slices.SortedFunc(slices.Values(d.Categories), func(a, b remuda.Category) int { return cmp.Compare(a.ID, b.ID) })
 }
 
-// numbered returns the predictions with ids: their own if all are different
-// and not 0, else from 1 in the given order.
-func numbered(predictions []remuda.Annotation) []remuda.Annotation {
-	list := slices.Clone(predictions)
+// numbered returns the boxes with ids: their own if all are different, else
+// from 1 in the given order.
+func numbered(boxes []remuda.Annotation) []remuda.Annotation {
+	list := slices.Clone(boxes)
 	ids := make([]int64, len(list))
 	for i := range list {
 		ids[i] = list[i].ID
 	}
 	slices.Sort(ids)
-	if len(slices.Compact(ids)) == len(list) && !slices.Contains(ids, 0) {
+	if len(slices.Compact(ids)) == len(list) {
 		return list
 	}
 	for i := range list {

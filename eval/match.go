@@ -62,10 +62,7 @@ func (m *matcher) start(c *column, image int32, truth []remuda.Annotation, gs []
 	m.truth = m.truth[:0]
 	for _, g := range gs {
 		a := &truth[g]
-		t := target{box: a.Box, area: boxArea(a.Box), index: g, crowd: a.Crowd}
-		if t.size = a.Area; t.size == 0 {
-			t.size = t.area
-		}
+		t := target{box: a.Box, area: boxArea(a.Box), size: a.Area, index: g, crowd: a.Crowd}
 		m.truth = append(m.truth, t)
 		m.tables.truths[g].out = a.Crowd || !within(t.size, 0)
 		for r := range areas {

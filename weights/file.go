@@ -46,7 +46,7 @@ const maxElements = 1 << 40
 func Open(path string) (*File, error) {
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, remuda.Errorf(remuda.NotFound, "no file of weights at %s", path).WithHint("check the path")
+		return nil, remuda.Errorf(remuda.NotFound, "read weights: %w", err).WithHint("check the path")
 	} else if err != nil {
 		return nil, remuda.Errorf(remuda.Invalid, "open weights: %w", err).WithHint("give a file that can be read")
 	}

@@ -1,0 +1,58 @@
+package weights
+
+import (
+	"bytes"
+	_ "embed"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"remuda"
+)
+
+//go:embed starter/mobilenet_v3_large-tiny-imagenet.safetensors
+var starter string
+
+// StarterFile is the name of the starter backbone's file.
+const StarterFile = "mobilenet_v3_large-tiny-imagenet.safetensors"
+
+// StarterFor fails for an architecture that the starter backbone, a
+// MobileNetV3-Large, does not fit.
+func StarterFor(arch string) error {
+	if arch == remuda.MobileNetV3LargeFPN || arch == remuda.MobileNetV3Large320 {
+		return nil
+	}
+	return remuda.Errorf(remuda.Invalid, "the starter weights are for MobileNetV3-Large, not for %s", arch).
+		WithHint("add --arch %s, or choose other weights", remuda.MobileNetV3Large320)
+}
+
+// WriteStarter puts the starter backbone into the cache, so that another
+// process can open it, and returns its path.
+func (c Cache) WriteStarter() (string, error) {
+	path := filepath.Join(c.Dir, StarterFile)
+	if there, err := os.ReadFile(path); err == nil && string(there) == starter {
+		return path, nil
+	}
+	if err := c.makeDir(); err != nil {
+		return "", err
+	}
+	err := writeAtomically(path, func(w io.Writer) error {
+		_, err := io.WriteString(w, starter)
+		return err
+	})
+	if err != nil {
+		return "", diskError(err, "write the starter weights")
+	}
+	return path, nil
+}
+
+// OpenStarter opens the starter backbone that is part of this program: the
+// features of torchvision's mobilenet_v3_large, as float16.
+func OpenStarter() (*File, error) {
+	f, err := parse(StarterFile, bytes.NewReader([]byte(starter)), int64(len(starter)))
+	if err != nil {
+		return nil, fmt.Errorf("open the starter weights: %w", err)
+	}
+	return f, nil
+}

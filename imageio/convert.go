@@ -35,6 +35,8 @@ func toRGB(img image.Image) *RGB {
 		out.rows(m.Pix, m.Stride, 8, highBytes)
 	case *image.RGBA:
 		out.rows(m.Pix, m.Stride, 4, unpremultiply)
+	case *image.YCbCr:
+		return ycbcrToRGB(m)
 	case *image.CMYK:
 		out.rows(m.Pix, m.Stride, 4, func(dst, src []byte) { cmykToRGB(dst, src[0], src[1], src[2], src[3]) })
 	default:

@@ -5,8 +5,8 @@
 //
 // It reads JPEG, PNG, WebP, GIF, BMP and TIFF, of animations the first frame.
 // JPEG goes through libjpeg-turbo where the system has it (JPEGDecoder tells),
-// else through the standard library, whose pixels differ by a level or so
-// because it doesn't smooth upsampled colour.
+// else through the standard library, whose inverse DCT rounds some pixels a
+// level or two differently.
 //
 // Declared limits are checked on the file's header before any pixel is
 // decoded, so a hostile file can't cost more memory than they allow.

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"runtime"
 	"strings"
+	"sync"
+	"unsafe"
 )
 
 // Options say where and how wide an engine computes.
@@ -18,7 +20,9 @@ type Options struct {
 type Engine struct {
 	lib     *library
 	work    chan func()
-	done    chan struct{}
+	stop    func() // tells the goroutine to end
+	stopped chan struct{}
+	done    chan struct{} // closed when it has
 	scopes  [][]*Tensor
 	noGrad  bool
 	version string
@@ -41,7 +45,9 @@ func Open(shim string, o Options) (*Engine, error) {
 	if o.Device == "" {
 		o.Device = "cpu"
 	}
-	e := &Engine{lib: lib, work: make(chan func()), done: make(chan struct{}), threads: o.Threads, device: o.Device}
+	stopped := make(chan struct{})
+	e := &Engine{lib: lib, threads: o.Threads, device: o.Device, work: make(chan func()),
+		stop: sync.OnceFunc(func() { close(stopped) }), stopped: stopped, done: make(chan struct{})}
 	go e.own()
 	if err := e.Do(func() error { return e.start(o) }); err != nil {
 		e.Close()
@@ -55,8 +61,13 @@ func Open(shim string, o Options) (*Engine, error) {
 func (e *Engine) own() {
 	runtime.LockOSThread()
 	defer close(e.done)
-	for fn := range e.work {
-		fn()
+	for {
+		select {
+		case fn := <-e.work:
+			fn()
+		case <-e.stopped:
+			return
+		}
 	}
 }
 
@@ -66,8 +77,9 @@ func (e *Engine) start(o Options) error {
 		return err
 	}
 	text := make([]byte, 256)
-	report := e.call("init", 1, args{ints: []int64{int64(o.Threads), kind, index}, text: text})[0]
-	e.bf16 = report.Item() != 0
+	bf16 := []int64{0}
+	e.call("init", 0, args{ints: []int64{int64(o.Threads), kind, index}, data: unsafe.Pointer(unsafe.SliceData(bf16)), text: text})
+	e.bf16 = bf16[0] != 0
 	e.version = strings.TrimRight(string(text), "\x00") + ", shim " + sourceHash()[:8]
 	return nil
 }
@@ -122,12 +134,7 @@ func (e *Engine) unwind(depth int, noGrad bool) {
 // Close ends the engine's thread after the work already given. Tensors that
 // were kept and not freed are lost.
 func (e *Engine) Close() error {
-	select {
-	case <-e.done:
-		return nil
-	default:
-	}
-	close(e.work)
+	e.stop()
 	<-e.done
 	return nil
 }

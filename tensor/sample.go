@@ -17,6 +17,8 @@ type Samples struct {
 	// Patches has for each location its level, image, y and x: [P, 4].
 	// Neighbours beyond the border are 0.
 	Patches []int32
+
+	composite bool // read with libtorch's own operations, as other devices do
 }
 
 // Sample reads the pyramid, levels [N, C, H, W] of one C and type, as one
@@ -32,7 +34,7 @@ func (e *Engine) Sample(levels []*Tensor, s Samples) (pooled, patches *Tensor) {
 	places := make([]int32, 0, 2*k+4*p)
 	places = append(append(append(places, s.RoIImage...), s.RoILevel...), s.Patches...)
 	out := e.call("sample", 2, args{in: levels, floats: s.Scales,
-		ints:  []int64{int64(k), int64(p), int64(s.Size), int64(s.Ratio)},
+		ints:  []int64{int64(k), int64(p), int64(s.Size), int64(s.Ratio), flag(s.composite)},
 		data:  unsafe.Pointer(unsafe.SliceData(s.RoIs)),
 		data2: unsafe.Pointer(unsafe.SliceData(places))})
 	return out[0], out[1]

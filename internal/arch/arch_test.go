@@ -70,7 +70,9 @@ type listed struct {
 
 func packages(t *testing.T) []listed {
 	t.Helper()
-	out, err := exec.Command("go", "list", "-e", "-json=ImportPath,Imports,CgoFiles,CFiles,CXXFiles", module+"/...").Output()
+	list := exec.Command("go", "list", "-e", "-json=ImportPath,Imports,CgoFiles,CFiles,CXXFiles", "./...")
+	list.Dir = root
+	out, err := list.Output()
 	if err != nil {
 		t.Fatalf("list packages: %v", err)
 	}

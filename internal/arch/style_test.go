@@ -21,8 +21,11 @@ const (
 // longFuncs are tables and switches that read better whole: path:name → why.
 var longFuncs = map[string]string{}
 
-// changingVars are package-level variables that are set after their declaration.
-var changingVars = map[string]string{}
+// changingVars are package-level variables that are set after their
+// declaration: folder:name → why.
+var changingVars = map[string]string{
+	"cmd/remuda:version": "the linker sets it (script/build)",
+}
 
 // panics are functions that may panic, beside those named must… and the tensor
 // operations, whose panics Engine.Do turns into errors.
@@ -201,7 +204,7 @@ func TestPackageVariables(t *testing.T) {
 					embedded := comments(g.Doc, spec.Doc, "//go:embed")
 					fixed := embedded || i < len(spec.Values) && constant(spec.Values[i])
 					if name.Name != "_" && (!fixed || assigned[f.folder()][name.Name]) {
-						changing.add(f.path+":"+name.Name, "no package-level variable that can change; make it a field or a constant")
+						changing.add(f.folder()+":"+name.Name, "no package-level variable that can change; make it a field or a constant")
 					}
 				}
 			}
@@ -310,6 +313,7 @@ func noteAssigned(file *ast.File, names map[string]bool) {
 
 // environmentReaders look at settings that are not Remuda's own: path → why.
 var environmentReaders = map[string]string{
+	"tensor/build.go":   "CXX names the C++ compiler, as in every build",
 	"tensor/library.go": "OMP_WAIT_POLICY is libgomp's; what a person has set stays",
 }
 

@@ -1,6 +1,9 @@
 package eval
 
-import "math/bits"
+import (
+	"math/bits"
+	"slices"
+)
 
 // average is COCO's average precision and recall of a category in one range of
 // sizes, at each IoU limit; ok is false where there is nothing to find.
@@ -14,8 +17,8 @@ type average struct {
 
 // hit is a true positive in the order of confidence.
 type hit struct {
-	found     int32   // true positives so far
 	precision float64 // so far
+	reached   int32   // how many of the 101 recalls are reached with it
 }
 
 // averager computes averages with every image weighed: a weight of 2 counts
@@ -24,7 +27,8 @@ type hit struct {
 type averager struct {
 	weight []int32 // of every image
 	hits   [steps][]hit
-	need   [recalls]int32
+	known  [][]uint8 // the reach of small numbers of positives, since draws ask for the same again
+	large  []uint8
 }
 
 // oneMore is numpy.spacing(1), which COCO adds to avoid a division by zero.
@@ -39,13 +43,9 @@ func (v *averager) of(c *column, r int) average {
 	if positives == 0 {
 		return average{}
 	}
-	a := v.sweep(c, r)
-	v.needs(positives)
+	a := v.sweep(c, r, v.reach(positives))
 	for step := range steps {
-		a.precision[step] = v.interpolated(v.hits[step])
-		if n := len(v.hits[step]); n > 0 {
-			a.recall[step] = float64(v.hits[step][n-1].found)
-		}
+		a.precision[step] = interpolated(v.hits[step])
 		a.recall[step] /= float64(positives)
 		a.first[step] /= float64(positives)
 		a.ten[step] /= float64(positives)
@@ -55,80 +55,106 @@ func (v *averager) of(c *column, r int) average {
 }
 
 // sweep goes through the predictions by falling confidence and notes the hits
-// at each limit. In the result it counts those with one and ten predictions an image.
-func (v *averager) sweep(c *column, r int) (a average) {
+// at each limit. In the result it counts all hits, and those with one and ten
+// predictions an image.
+func (v *averager) sweep(c *column, r int, reach []uint8) (a average) {
 	var found, ignored [steps]int32
 	for step := range v.hits {
 		v.hits[step] = v.hits[step][:0]
 	}
-	seen := int32(0)
-	tps, igs := c.tp[r], c.ig[r]
-	for i, image := range c.image {
-		w := v.weight[image]
-		tp, ig := tps[i], igs[i]
-		if w == 0 || ig == every {
+	line := &c.lines[r]
+	seen, at := int32(0), int32(0)
+	for i := range line.events {
+		e := &line.events[i]
+		for _, image := range line.wrong[at:e.wrong] {
+			seen += v.weight[image]
+		}
+		at = e.wrong
+		w := v.weight[e.image]
+		if w == 0 {
 			continue
 		}
 		seen += w
-		for ; ig != 0; ig &= ig - 1 {
+		for ig := e.ig; ig != 0; ig &= ig - 1 {
 			ignored[bits.TrailingZeros16(ig)] += w
 		}
-		for ; tp != 0; tp &= tp - 1 {
+		for tp := e.tp; tp != 0; tp &= tp - 1 {
 			step := bits.TrailingZeros16(tp)
 			found[step] += w
 			counted := float64(seen - ignored[step])
-			v.hits[step] = append(v.hits[step], hit{found[step], float64(found[step]) / (counted + oneMore)})
-			if c.rank[i] == 0 {
+			v.hits[step] = append(v.hits[step], hit{float64(found[step]) / (counted + oneMore), int32(reach[found[step]])})
+			if e.rank == 0 {
 				a.first[step] += float64(w)
 			}
-			if c.rank[i] < 10 {
+			if e.rank < 10 {
 				a.ten[step] += float64(w)
 			}
 		}
 	}
+	for step, n := range found {
+		a.recall[step] = float64(n)
+	}
 	return a
 }
 
-// needs sets how many true positives reach each of the 101 recalls.
-func (v *averager) needs(positives int32) {
-	p := float64(positives)
-	for r := range v.need {
-		recall := float64(r) * 0.01
-		if r == recalls-1 {
-			recall = 1
-		}
-		n := int32(recall * p)
-		for float64(n)/p < recall {
-			n++
-		}
-		for n > 0 && float64(n-1)/p >= recall {
-			n--
-		}
-		v.need[r] = n
+// reach returns how many of the 101 recalls, 0 among them, are reached with
+// each number of true positives.
+func (v *averager) reach(positives int32) []uint8 {
+	const small = 4096
+	n := int(positives) + 1
+	if n > small {
+		v.large = slices.Grow(v.large[:0], n)[:n]
+		fillReach(v.large)
+		return v.large
 	}
+	for len(v.known) <= n {
+		v.known = append(v.known, nil)
+	}
+	if v.known[n] == nil {
+		v.known[n] = make([]uint8, n)
+		fillReach(v.known[n])
+	}
+	return v.known[n]
+}
+
+// fillReach compares doubles exactly as numpy's searchsorted does: 0.35 is a
+// little less than 35 times 0.01 there.
+func fillReach(reach []uint8) {
+	positives := float64(len(reach) - 1)
+	r := 0
+	for n := range reach {
+		for r < recalls && float64(n)/positives >= recallLevel(r) {
+			r++
+		}
+		reach[n] = uint8(r)
+	}
+}
+
+// recallLevel returns one of the 101 recalls as numpy's linspace gives it.
+func recallLevel(r int) float64 {
+	if r == recalls-1 {
+		return 1
+	}
+	return float64(r) * 0.01
 }
 
 // interpolated returns the mean over the 101 recalls of the best precision at
 // that recall or a higher one.
-func (v *averager) interpolated(hits []hit) float64 {
-	best, sum, r := 0.0, 0.0, recalls-1
-	if n := len(hits); n > 0 {
-		for v.need[r] > hits[n-1].found {
-			r--
-		}
+func interpolated(hits []hit) float64 {
+	if len(hits) == 0 {
+		return 0
 	}
-	for k := len(hits) - 1; k >= 0; k-- {
-		best = max(best, hits[k].precision)
-		before := int32(0)
-		if k > 0 {
-			before = hits[k-1].found
+	best, sum, reached := 0.0, 0.0, hits[len(hits)-1].reached
+	for k := len(hits) - 1; k > 0; k-- {
+		if p := hits[k].precision; p > best {
+			best = p
 		}
-		for v.need[r] > before {
-			sum += best
-			r--
-		}
+		before := hits[k-1].reached
+		sum += best * float64(reached-before)
+		reached = before
 	}
-	return (sum + best) / recalls // best now stands at recall 0
+	best = max(best, hits[0].precision)
+	return (sum + best*float64(reached)) / recalls
 }
 
 // total gathers COCO's means over categories, and over IoU limits from one to another.

@@ -53,8 +53,37 @@ type column struct {
 	score  []float64 // confidence
 	rank   []uint8   // place in its image's list, 0 is the best
 	tp, ig [areas][]uint16
+	lines  [areas]lineup
 	// positives are the images of the ground truth to find, one entry a box.
 	positives [areas][]int32
+}
+
+// lineup is a column in one range of sizes as an average needs it: plain false
+// positives, which only add up, are kept apart from the rest.
+type lineup struct {
+	wrong  []int32 // images of the predictions that are false positives at every limit
+	events []event // the others that count at some limit
+}
+
+// event is a prediction that is a true positive or ignored at some limits.
+type event struct {
+	wrong  int32 // plain false positives before it
+	image  int32
+	tp, ig uint16
+	rank   uint8
+}
+
+// lineUp readies a range of a sorted column.
+func (c *column) lineUp(r int) {
+	l := &c.lines[r]
+	for i, ig := range c.ig[r] {
+		switch tp := c.tp[r][i]; {
+		case tp|ig == 0:
+			l.wrong = append(l.wrong, c.image[i])
+		case ig != every:
+			l.events = append(l.events, event{int32(len(l.wrong)), c.image[i], tp, ig, c.rank[i]})
+		}
+	}
 }
 
 // fate is what became of a box at IoU ≥ 0.5 when sizes don't matter.
@@ -209,6 +238,7 @@ func (c *column) sort() {
 	c.answer, c.image, c.rank = permuted(c.answer, order), permuted(c.image, order), permuted(c.rank, order)
 	for a := range areas {
 		c.tp[a], c.ig[a] = permuted(c.tp[a], order), permuted(c.ig[a], order)
+		c.lineUp(a)
 	}
 }
 

@@ -2,6 +2,7 @@ package arch
 
 import (
 	"go/ast"
+	"go/parser"
 	"go/token"
 	"path/filepath"
 	"regexp"
@@ -190,27 +191,36 @@ func TestPackageVariables(t *testing.T) {
 		}
 	}
 	for _, f := range files {
-		if !f.product() {
-			continue
-		}
-		for _, d := range f.ast.Decls {
-			g, ok := d.(*ast.GenDecl)
-			if !ok || g.Tok != token.VAR {
-				continue
-			}
-			for _, s := range g.Specs {
-				spec := s.(*ast.ValueSpec)
-				for i, name := range spec.Names {
-					embedded := comments(g.Doc, spec.Doc, "//go:embed")
-					fixed := embedded || i < len(spec.Values) && constant(spec.Values[i])
-					if name.Name != "_" && (!fixed || assigned[f.folder()][name.Name]) {
-						changing.add(f.folder()+":"+name.Name, "no package-level variable that can change; make it a field or a constant")
-					}
-				}
+		if f.product() {
+			for _, name := range changeable(f.ast, assigned[f.folder()]) {
+				changing.add(f.folder()+":"+name, "no package-level variable that can change; make it a field or a constant")
 			}
 		}
 	}
 	changing.end()
+}
+
+// changeable returns a file's package-level variables that are not fixed when
+// they are declared, or that something assigns to.
+func changeable(file *ast.File, assigned map[string]bool) []string {
+	var names []string
+	for _, d := range file.Decls {
+		g, ok := d.(*ast.GenDecl)
+		if !ok || g.Tok != token.VAR {
+			continue
+		}
+		for _, s := range g.Specs {
+			spec := s.(*ast.ValueSpec)
+			for i, name := range spec.Names {
+				embedded := comments(g.Doc, spec.Doc, "//go:embed")
+				fixed := embedded || i < len(spec.Values) && constant(spec.Values[i])
+				if name.Name != "_" && (!fixed || assigned[name.Name]) {
+					names = append(names, name.Name)
+				}
+			}
+		}
+	}
+	return names
 }
 
 func comments(g, s *ast.CommentGroup, prefix string) bool {
@@ -379,4 +389,44 @@ func TestNoMachinePaths(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Ensure the rules on declarations see what they are there to see.
+func TestDeclarationRulesCatch(t *testing.T) {
+	const source = `package p
+import "errors"
+var errFine = errors.New("fine")
+var table = []int{1, 2}
+var written = []int{1, 2}
+var shadowed = []int{1}
+var empty int
+func f() { written[0] = 3; shadowed := 1; shadowed = 2; _ = shadowed }
+func Bare() {}
+// Told is documented.
+func Told() {}
+type T struct{}
+func (T) Method() {}
+type hidden struct{}
+func (hidden) Method() {}
+const (
+	A = 1 // a
+	B = 2
+)
+`
+	file, err := parser.ParseFile(token.NewFileSet(), "p.go", source, parser.ParseComments)
+	if err != nil {
+		t.Fatal(err)
+	}
+	assigned := make(map[string]bool)
+	noteAssigned(file, assigned)
+	if got, want := changeable(file, assigned), []string{"written", "empty"}; !slices.Equal(got, want) {
+		t.Errorf("variables that can change: got %v, want %v", got, want)
+	}
+	var bare []string
+	for _, d := range file.Decls {
+		bare = append(bare, undocumented(d)...)
+	}
+	if want := []string{"Bare", "T", "Method", "B"}; !slices.Equal(bare, want) {
+		t.Errorf("names without a comment: got %v, want %v", bare, want)
+	}
 }

@@ -246,7 +246,7 @@ var makers = []string{
 // constant says whether an expression is a table or a call of one of makers.
 func constant(e ast.Expr) bool {
 	switch e := e.(type) {
-	case *ast.CompositeLit, *ast.BasicLit:
+	case *ast.CompositeLit:
 		return true
 	case *ast.UnaryExpr:
 		return constant(e.X)

@@ -3,7 +3,9 @@ module remuda
 go 1.26.0
 
 require (
+	github.com/alecthomas/kong v1.17.0
 	github.com/ebitengine/purego v0.11.3
+	go.yaml.in/yaml/v3 v3.0.6
 	golang.org/x/image v0.47.0
 )
 

@@ -5,6 +5,7 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+	"unicode"
 
 	"remuda"
 )
@@ -54,7 +55,7 @@ func cleanName(name string) (clean, wrong string) {
 	switch {
 	case name == "":
 		return "", "is empty"
-	case strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7F }):
+	case strings.ContainsFunc(name, isControl):
 		return "", "has a control character in it"
 	case strings.Contains(name, `\`):
 		return "", "has a backslash in it"
@@ -67,6 +68,10 @@ func cleanName(name string) (clean, wrong string) {
 	}
 	return clean, ""
 }
+
+// isControl holds for what no name needs and many formats can't hold: control
+// characters and Unicode's noncharacters.
+func isControl(r rune) bool { return unicode.IsControl(r) || r == 0xFFFE || r == 0xFFFF }
 
 const nameHint = "file names are relative to the folder of images, with forward slashes"
 
@@ -82,6 +87,8 @@ func checkCategories(p *problems, categories []remuda.Category, where func(i int
 		switch key := strings.TrimSpace(c.Name); {
 		case key == "":
 			p.add("name every category", "%s has no name", where(i))
+		case strings.ContainsFunc(c.Name, isControl):
+			p.add("rename it", "%s has a control character in its name %q", where(i), c.Name)
 		case strings.EqualFold(key, "background"):
 			p.add("remove it; images without boxes are background already", "%s is called %q, which is what is in no box", where(i), c.Name)
 		default:

@@ -59,8 +59,9 @@ func (t *tables) wrong(predictions []remuda.Annotation, threshold float64) []int
 // most, at IoU ≥ 0.5, or −1.
 func take(truth []remuda.Annotation, open []int32, p remuda.Annotation) int {
 	best, most := -1, MatchIoU
+	area := boxArea(p.Box)
 	for i, g := range open {
-		if iou := p.Box.IoU(truth[g].Box); iou >= most {
+		if iou := overlap(p.Box, area, truth[g].Box, boxArea(truth[g].Box), false); iou >= most {
 			best, most = i, iou
 		}
 	}

@@ -50,9 +50,9 @@ const (
 // Learn fits a learning curve. Several points of one size (seeds) are welcome.
 //
 // Both shapes are straight lines in ln n and fitted by least squares. The
-// interval of a prediction joins two errors: the line's, with Student's
-// quantile for so few points, and that of measuring F1 on so few test images,
-// from the points' own intervals. Sizes below 1 and F1 outside 0 to 1 are
+// interval of a prediction joins three errors: the line's, with Student's
+// quantile for so few points; that of measuring F1 on so few test images,
+// from the points' own intervals; and how far the other shape lies away. Sizes below 1 and F1 outside 0 to 1 are
 // refused with an error coded invalid.
 func Learn(sizes []Size) (*LearningCurve, error) {
 	c := &LearningCurve{Sizes: slices.Clone(sizes)}
@@ -81,7 +81,8 @@ func (c *LearningCurve) fit() {
 	}
 	best := slices.MinFunc(lines, func(a, b line) int { return cmp.Compare(a.error, b.error) })
 	first, last := c.Sizes[0].Images, c.Sizes[len(c.Sizes)-1].Images
-	twice := best.at(2 * last)
+	at := func(images int) Size { return widened(best, lines, images) }
+	twice := at(2 * last)
 	switch width := twice.Interval[1] - twice.Interval[0]; {
 	case !best.rises():
 		c.Refused = "F1 has not risen with more images, so the curve shows no way ahead"
@@ -95,12 +96,12 @@ func (c *LearningCurve) fit() {
 		c.Fit.A, c.Fit.B = math.Exp(best.a), -best.b
 	}
 	for _, ahead := range []float64{1.5, 2, 3} {
-		c.Fit.Ahead = append(c.Fit.Ahead, best.at(int(math.Round(ahead*float64(last)))))
+		c.Fit.Ahead = append(c.Fit.Ahead, at(int(math.Round(ahead*float64(last)))))
 	}
 	const points = 32
 	for i := range points {
 		n := float64(first) * math.Pow(3*float64(last)/float64(first), float64(i)/(points-1))
-		c.Fit.Band = append(c.Fit.Band, best.at(int(math.Round(n))))
+		c.Fit.Band = append(c.Fit.Band, at(int(math.Round(n))))
 	}
 }
 
@@ -171,6 +172,21 @@ func (l line) at(images int) Size {
 	measure := normalQuantile * l.measured
 	s.Interval = Interval{unit(s.F1 - math.Hypot(s.F1-lo, measure)), unit(s.F1 + math.Hypot(hi-s.F1, measure))}
 	s.F1 = unit(s.F1)
+	return s
+}
+
+// widened is the best line's prediction with its interval reaching out to
+// where the others lie, since a few points hardly tell the shapes apart.
+func widened(best line, lines []line, images int) Size {
+	s := best.at(images)
+	for _, other := range lines {
+		gap := other.at(images).F1 - s.F1
+		if gap < 0 {
+			s.Interval[0] = max(0, s.F1-math.Hypot(s.F1-s.Interval[0], gap))
+		} else {
+			s.Interval[1] = min(1, s.F1+math.Hypot(s.Interval[1]-s.F1, gap))
+		}
+	}
 	return s
 }
 

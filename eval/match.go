@@ -80,7 +80,7 @@ func within(size float64, r int) bool { return size >= areaRange[r][0] && size <
 // predictions of a group come best first.
 func (m *matcher) answer(c *column, image, at int32, p *remuda.Annotation, rank uint8) {
 	size := boxArea(p.Box)
-	m.overlap(at, p.Box, size)
+	m.pairUp(at, p.Box, size)
 	c.answer = append(c.answer, at)
 	c.image = append(c.image, image)
 	c.score = append(c.score, p.Confidence)
@@ -96,25 +96,32 @@ func (m *matcher) answer(c *column, image, at int32, p *remuda.Annotation, rank 
 	m.tables.answers[at].out = c.ig[0][len(c.ig[0])-1]&1 != 0
 }
 
-// overlap lists the targets that a prediction can match. A crowd region counts
-// as matched by the share of the prediction that lies in it. Both fates learn of
+// overlap returns the IoU of a prediction and a ground truth, with their areas
+// given; of a crowd region, the share of the prediction that lies in it.
+func overlap(p geom.Box, area float64, truth geom.Box, truthArea float64, crowd bool) float64 {
+	w := min(p.X1, truth.X1) - max(p.X0, truth.X0)
+	h := min(p.Y1, truth.Y1) - max(p.Y0, truth.Y0)
+	if !(w > 0 && h > 0) {
+		return 0
+	}
+	shared := w * h
+	if crowd {
+		return shared / area
+	}
+	return shared / (area + truthArea - shared)
+}
+
+// pairUp lists the targets that a prediction can match. Both fates learn of
 // the largest overlap.
-func (m *matcher) overlap(at int32, b geom.Box, area float64) {
+func (m *matcher) pairUp(at int32, b geom.Box, area float64) {
 	m.pairs = m.pairs[:0]
 	answer := &m.tables.answers[at]
 	for i := range m.truth {
 		t := &m.truth[i]
-		w := min(b.X1, t.box.X1) - max(b.X0, t.box.X0)
-		h := min(b.Y1, t.box.Y1) - max(b.Y0, t.box.Y0)
-		if !(w > 0 && h > 0) {
+		iou := overlap(b, area, t.box, t.area, t.crowd)
+		if iou == 0 {
 			continue
 		}
-		shared := w * h
-		union := area
-		if !t.crowd {
-			union = area + t.area - shared
-		}
-		iou := shared / union
 		if !t.crowd {
 			answer.iou = max(answer.iou, iou)
 		}

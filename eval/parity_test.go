@@ -3,7 +3,10 @@ package eval
 import (
 	"compress/gzip"
 	"encoding/binary"
+	"encoding/json"
+	"errors"
 	"io"
+	"io/fs"
 	"math"
 	"os"
 	"strconv"
@@ -143,7 +146,7 @@ func TestCOCONumbersEqualPycocotools(t *testing.T) {
 		if err != nil {
 			t.Fatalf("case %d: %v", n, err)
 		}
-		got := []float64{e.AP, e.AP50, e.AP75, e.APSmall, e.APMedium, e.APLarge, e.AR1, e.AR10, e.AR100, e.ARSmall, e.ARMedium, e.ARLarge}
+		got := twelve(e)
 		for k := range got {
 			want := math.Float64frombits(binary.LittleEndian.Uint64(recorded[96*n+8*k:]))
 			worst = max(worst, math.Abs(got[k]-want))
@@ -153,4 +156,61 @@ func TestCOCONumbersEqualPycocotools(t *testing.T) {
 		}
 	}
 	t.Logf("%d cases, largest difference %.2g", cases, worst)
+}
+
+// perturbed makes make_parity.py's predictions from labels.
+func perturbed(truth remuda.Dataset) []remuda.Annotation {
+	d := &drawer{2026}
+	var predictions []remuda.Annotation
+	for _, a := range truth.Annotations {
+		x, y, w, h := a.Box.X0, a.Box.Y0, side(a.Box.X0, a.Box.X1), side(a.Box.Y0, a.Box.Y1)
+		move := func(v, side float64) float64 { return v + float64(side*float64(d.below(2001)-1000))/8000 }
+		p := a
+		nx, ny := move(x, w), move(y, h)
+		p.Box = geom.FromXYWH(nx, ny, move(w, w), move(h, h))
+		p.Confidence = float64(d.below(1000)) / 1000
+		if d.below(10) > 0 {
+			predictions = append(predictions, p)
+		}
+		if d.below(3) == 0 {
+			fx, fy := d.below(200), d.below(200)
+			fw, fh := 20+d.below(200), 20+d.below(200)
+			p.Box = geom.FromXYWH(float64(fx), float64(fy), float64(fw), float64(fh))
+			p.Confidence /= 2
+			predictions = append(predictions, p)
+		}
+	}
+	return predictions
+}
+
+func TestHorsesEqualPycocotools(t *testing.T) {
+	const labels = "../../shared/data/horses/all.json"
+	text, err := os.ReadFile(labels)
+	if errors.Is(err, fs.ErrNotExist) {
+		t.Skipf("%s is not here", labels)
+	}
+	var file cocoTruth
+	if err := json.Unmarshal(text, &file); err != nil {
+		t.Fatal(err)
+	}
+	var want [12]float64
+	recorded, err := os.ReadFile("testdata/horses.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(recorded, &want); err != nil {
+		t.Fatal(err)
+	}
+	truth := file.dataset()
+	e := evaluated(t, truth, perturbed(truth), Options{Bootstrap: -1})
+	for k, got := range twelve(e) {
+		if math.Abs(got-want[k]) > 1e-9 {
+			t.Errorf("number %d of twelve: %v, pycocotools says %v", k, got, want[k])
+		}
+	}
+}
+
+// twelve returns COCO's numbers in its order.
+func twelve(e *Evaluation) [12]float64 {
+	return [12]float64{e.AP, e.AP50, e.AP75, e.APSmall, e.APMedium, e.APLarge, e.AR1, e.AR10, e.AR100, e.ARSmall, e.ARMedium, e.ARLarge}
 }

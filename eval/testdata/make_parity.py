@@ -1,11 +1,12 @@
 """Records what pycocotools says about generated cases, for TestCOCONumbersEqualPycocotools.
 
-usage: python make_parity.py [CASES]     writes parity.bin.gz beside this file: twelve little-endian doubles a case.
+usage: python make_parity.py [CASES]             writes parity.bin.gz beside this file: twelve little-endian doubles a case.
+       python make_parity.py --horses LABELS.json   writes horses.json: the twelve numbers of predictions made from those labels.
 
 Only the numbers are kept: the cases come from a counter-based generator (SplitMix64) that parity_test.go has as well, so
 `draw` and `case` here and there must stay alike, call by call. Needs pycocotools and numpy.
 """
-import contextlib, gzip, io, os, struct, sys
+import contextlib, gzip, io, json, os, struct, sys
 
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
@@ -82,6 +83,22 @@ def case(number):
     return labels, results
 
 
+def perturbed(labels):
+    """Returns predictions made from labels: each box moved a little, some lost, some wrong. parity_test.go has the same."""
+    d, results = Draw(2026), []
+    for a in labels["annotations"]:
+        x, y, w, h = a["bbox"]
+        move = lambda v, side: v + side * (d.below(2001) - 1000) / 8000
+        near = [move(x, w), move(y, h), move(w, w), move(h, h)]
+        score = d.below(1000) / 1000
+        if d.below(10) > 0:
+            results.append({"image_id": a["image_id"], "category_id": a["category_id"], "bbox": near, "score": score})
+        if d.below(3) == 0:
+            far = [float(d.below(200)), float(d.below(200)), float(20 + d.below(200)), float(20 + d.below(200))]
+            results.append({"image_id": a["image_id"], "category_id": a["category_id"], "bbox": far, "score": score / 2})
+    return results
+
+
 def numbers(labels, results):
     with contextlib.redirect_stdout(io.StringIO()):
         gt = COCO()
@@ -95,8 +112,13 @@ def numbers(labels, results):
 
 
 if __name__ == "__main__":
+    here = os.path.dirname(os.path.abspath(__file__))
+    if sys.argv[1:2] == ["--horses"]:
+        labels = json.load(open(sys.argv[2]))
+        with open(os.path.join(here, "horses.json"), "w") as f:
+            json.dump(numbers(labels, perturbed(labels)), f)
+        sys.exit()
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 4000
     data = b"".join(struct.pack("<12d", *numbers(*case(n))) for n in range(count))
-    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "parity.bin.gz")
-    with open(path, "wb") as f, gzip.GzipFile(fileobj=f, mode="wb", mtime=0, filename="") as z:
+    with open(os.path.join(here, "parity.bin.gz"), "wb") as f, gzip.GzipFile(fileobj=f, mode="wb", mtime=0, filename="") as z:
         z.write(data)

@@ -3,8 +3,6 @@ package lint
 import (
 	"fmt"
 	"math/bits"
-
-	"remuda"
 )
 
 // leaks finds images of the validation and test data that are in the training
@@ -14,9 +12,10 @@ func leaks(in Input) []Finding {
 	if in.Train == nil {
 		return nil
 	}
-	bySHA := make(map[string]string)
+	bySHA, names := make(map[string]string), make(map[string]bool)
 	index := newHashIndex()
 	for _, item := range in.Train.Items {
+		names[item.File] = true
 		facts := in.Images[item.File]
 		if facts.SHA256 != "" && bySHA[facts.SHA256] == "" {
 			bySHA[facts.SHA256] = item.File
@@ -31,8 +30,13 @@ func leaks(in Input) []Finding {
 			continue
 		}
 		for _, item := range s.data.Items {
-			if f, ok := leak(item, in.Images[item.File], bySHA, index); ok {
-				f.Split = s.name
+			f := Finding{Kind: Leak, Split: s.name, File: item.File, Count: 1}
+			if names[item.File] {
+				f.Other, f.Message = item.File, "the image is in the training data too"
+			} else {
+				f.Other, f.Message = leak(in.Images[item.File], bySHA, index)
+			}
+			if f.Other != "" {
 				found = append(found, f)
 			}
 		}
@@ -40,21 +44,19 @@ func leaks(in Input) []Finding {
 	return found
 }
 
-func leak(item remuda.Item, facts Facts, bySHA map[string]string, index *hashIndex) (Finding, bool) {
-	f := Finding{Kind: Leak, File: item.File, Count: 1}
-	if other, ok := bySHA[facts.SHA256]; ok && facts.SHA256 != "" {
-		f.Other, f.Message = other, fmt.Sprintf("the very file is in the training data, as %s", other)
-		return f, true
+// leak returns the training image that is the same picture, "" if there is none.
+func leak(facts Facts, bySHA map[string]string, index *hashIndex) (other, message string) {
+	if other = bySHA[facts.SHA256]; other != "" {
+		return other, "the very file is in the training data, as " + other
 	}
 	if !telling(facts.Hash) {
-		return f, false
+		return "", ""
 	}
 	other, distance := index.nearest(facts.Hash)
 	if distance > LeakWithin {
-		return f, false
+		return "", ""
 	}
-	f.Other, f.Message = other, fmt.Sprintf("the picture seems to be in the training data, as %s (perceptual hashes differ in %d of 64 bits)", other, distance)
-	return f, true
+	return other, fmt.Sprintf("the picture seems to be in the training data, as %s (perceptual hashes differ in %d of 64 bits)", other, distance)
 }
 
 // telling reports whether a perceptual hash says anything: about half of a
@@ -71,13 +73,14 @@ func telling(hash uint64) bool {
 const blocks = LeakWithin + 1
 
 type hashIndex struct {
-	hashes  []uint64
-	files   []string
+	hashes  []uint64 // distinct
+	files   []string // the first with that hash
+	known   map[uint64]bool
 	buckets [blocks]map[uint64][]int32 // by part: which hashes have it
 }
 
 func newHashIndex() *hashIndex {
-	var x hashIndex
+	x := hashIndex{known: make(map[uint64]bool)}
 	for i := range x.buckets {
 		x.buckets[i] = make(map[uint64][]int32)
 	}
@@ -91,6 +94,10 @@ func part(hash uint64, i int) uint64 {
 }
 
 func (x *hashIndex) add(hash uint64, file string) {
+	if x.known[hash] {
+		return
+	}
+	x.known[hash] = true
 	n := int32(len(x.hashes))
 	x.hashes, x.files = append(x.hashes, hash), append(x.files, file)
 	for i := range x.buckets {

@@ -11,23 +11,15 @@ type average struct {
 	ok        bool
 	precision [steps]float64 // mean over 101 recalls
 	recall    [steps]float64 // with 100 predictions an image
-	first     [steps]float64 // with one
-	ten       [steps]float64
-}
-
-// hit is a true positive in the order of confidence.
-type hit struct {
-	precision float64 // so far
-	reached   int32   // how many of the 101 recalls are reached with it
 }
 
 // averager computes averages with every image weighed: a weight of 2 counts
 // an image twice, as if it and its predictions stood there two times. Weights of 1
 // give COCO's numbers.
 type averager struct {
-	weight []int32 // of every image
-	hits   [steps][]hit
-	known  [][]uint8 // the reach of small numbers of positives, since draws ask for the same again
+	weight []int32                 // of every image
+	best   [steps][recalls]float64 // the best precision at which a recall is the highest reached
+	known  [][]uint8               // the reach of small numbers of positives, since draws ask for the same again
 	large  []uint8
 }
 
@@ -43,30 +35,24 @@ func (v *averager) of(c *column, r int) average {
 	if positives == 0 {
 		return average{}
 	}
-	a := v.sweep(c, r, v.reach(positives))
+	found := v.sweep(&c.lines[r], v.reach(positives))
+	a := average{ok: true}
 	for step := range steps {
-		a.precision[step] = interpolated(v.hits[step])
-		a.recall[step] /= float64(positives)
-		a.first[step] /= float64(positives)
-		a.ten[step] /= float64(positives)
+		a.precision[step] = interpolated(&v.best[step])
+		a.recall[step] = float64(found[step]) / float64(positives)
 	}
-	a.ok = true
 	return a
 }
 
-// sweep goes through the predictions by falling confidence and notes the hits
-// at each limit. In the result it counts all hits, and those with one and ten
-// predictions an image.
-func (v *averager) sweep(c *column, r int, reach []uint8) (a average) {
-	var found, ignored [steps]int32
-	for step := range v.hits {
-		v.hits[step] = v.hits[step][:0]
-	}
-	line := &c.lines[r]
+// sweep goes through the predictions by falling confidence, notes the best
+// precision by recall at each limit, and counts the true positives.
+func (v *averager) sweep(l *lineup, reach []uint8) (found [steps]int32) {
+	var ignored [steps]int32
+	clear(v.best[:])
 	seen, at := int32(0), int32(0)
-	for i := range line.events {
-		e := &line.events[i]
-		for _, image := range line.wrong[at:e.wrong] {
+	for i := range l.events {
+		e := &l.events[i]
+		for _, image := range l.wrong[at:e.wrong] {
 			seen += v.weight[image]
 		}
 		at = e.wrong
@@ -81,20 +67,33 @@ func (v *averager) sweep(c *column, r int, reach []uint8) (a average) {
 		for tp := e.tp; tp != 0; tp &= tp - 1 {
 			step := bits.TrailingZeros16(tp)
 			found[step] += w
-			counted := float64(seen - ignored[step])
-			v.hits[step] = append(v.hits[step], hit{float64(found[step]) / (counted + oneMore), int32(reach[found[step]])})
-			if e.rank == 0 {
-				a.first[step] += float64(w)
-			}
-			if e.rank < 10 {
-				a.ten[step] += float64(w)
-			}
+			precision := float64(found[step]) / (float64(seen-ignored[step]) + oneMore)
+			best := &v.best[step][reach[found[step]]-1] // recall 0 is always reached
+			*best = max(*best, precision)
 		}
 	}
-	for step, n := range found {
-		a.recall[step] = float64(n)
+	return found
+}
+
+// recallWithin returns the recall at each limit with so many predictions of a
+// category on an image.
+func (v *averager) recallWithin(c *column, predictions uint8) (recall [steps]float64) {
+	positives := 0.0
+	for _, image := range c.positives[0] {
+		positives += float64(v.weight[image])
 	}
-	return a
+	for _, e := range c.lines[0].events {
+		if e.rank >= predictions {
+			continue
+		}
+		for tp := e.tp; tp != 0; tp &= tp - 1 {
+			recall[bits.TrailingZeros16(tp)] += float64(v.weight[e.image])
+		}
+	}
+	for step := range recall {
+		recall[step] /= positives
+	}
+	return recall
 }
 
 // reach returns how many of the 101 recalls, 0 among them, are reached with
@@ -140,21 +139,13 @@ func recallLevel(r int) float64 {
 
 // interpolated returns the mean over the 101 recalls of the best precision at
 // that recall or a higher one.
-func interpolated(hits []hit) float64 {
-	if len(hits) == 0 {
-		return 0
+func interpolated(best *[recalls]float64) float64 {
+	most, sum := 0.0, 0.0
+	for r := recalls - 1; r >= 0; r-- {
+		most = max(most, best[r])
+		sum += most
 	}
-	best, sum, reached := 0.0, 0.0, hits[len(hits)-1].reached
-	for k := len(hits) - 1; k > 0; k-- {
-		if p := hits[k].precision; p > best {
-			best = p
-		}
-		before := hits[k-1].reached
-		sum += best * float64(reached-before)
-		reached = before
-	}
-	best = max(best, hits[0].precision)
-	return (sum + best*float64(reached)) / recalls
+	return sum / recalls
 }
 
 // total gathers COCO's means over categories, and over IoU limits from one to another.
@@ -193,8 +184,9 @@ func (v *averager) coco(t *tables) Metrics {
 			if r == 0 {
 				ap50.add(a.precision[0])
 				ap75.add(a.precision[5])
-				ar1.add(a.first[:]...)
-				ar10.add(a.ten[:]...)
+				one, ten := v.recallWithin(&t.columns[k], 1), v.recallWithin(&t.columns[k], 10)
+				ar1.add(one[:]...)
+				ar10.add(ten[:]...)
 			}
 		}
 	}

@@ -1,8 +1,12 @@
 package eval
 
 import (
+	"math"
 	"math/rand/v2"
+	"runtime"
 	"slices"
+	"sync"
+	"sync/atomic"
 )
 
 // draw fills the weights with how often each image comes up when as many are
@@ -15,14 +19,29 @@ func draw(r *rand.Rand, weight []int32) {
 	}
 }
 
-// source returns the generator of a bootstrap's draws.
-func source(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 0x9e3779b97f4a7c15)) }
+// eachDraw makes draws on all processors. Every goroutine has a worker of its
+// own, which gets a draw's number and weights. A draw depends on the seed and its number only.
+func eachDraw(images, draws int, seed uint64, newWorker func() func(number int, weight []int32)) {
+	var next atomic.Int64
+	var group sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), draws) {
+		group.Go(func() {
+			work, weight := newWorker(), make([]int32, images)
+			for number := next.Add(1) - 1; number < int64(draws); number = next.Add(1) - 1 {
+				draw(rand.New(rand.NewPCG(seed, uint64(number))), weight)
+				work(int(number), weight)
+			}
+		})
+	}
+	group.Wait()
+}
 
 // interval returns the 2.5 and 97.5 percentiles of the draws, moved so that
 // their median is the number itself and held between lowest and highest: AP takes maxima, so with
-// few boxes of a category its draws lie too high. It sorts the draws; without
-// any both ends are −1.
+// few boxes of a category its draws lie too high. Draws without a value are NaN and left
+// out; where none is left, both ends are −1.
 func interval(draws []float64, number, lowest, highest float64) Interval {
+	draws = slices.DeleteFunc(draws, math.IsNaN)
 	if len(draws) == 0 {
 		return Interval{-1, -1}
 	}
@@ -47,16 +66,23 @@ func percentile(sorted []float64, q float64) float64 {
 // are left out.
 func (e *Evaluation) bootstrap(draws int) {
 	images := e.tables.perImage(e.Threshold)
-	v := averager{weight: make([]int32, len(images))}
-	r := source(e.Seed)
-	var f1, ap []float64
-	for range draws {
-		draw(r, v.weight)
-		if s := weighed(images, v.weight); s.tp+s.fn > 0 {
-			f1 = append(f1, s.f1())
-			ap = append(ap, v.ap(e.tables))
+	f1, ap := make([]float64, draws), make([]float64, draws)
+	eachDraw(len(images), draws, e.Seed, func() func(int, []int32) {
+		var v averager
+		return func(number int, weight []int32) {
+			v.weight = weight
+			f1[number] = valueOrNaN(weighed(images, weight).f1())
+			ap[number] = valueOrNaN(v.ap(e.tables))
 		}
-	}
+	})
 	e.Draws = draws
 	e.Intervals = Intervals{F1: interval(f1, e.F1, 0, 1), AP: interval(ap, e.AP, 0, 1)}
+}
+
+// valueOrNaN marks a number that a draw cannot give, −1, as missing.
+func valueOrNaN(v float64) float64 {
+	if v < 0 {
+		return math.NaN()
+	}
+	return v
 }

@@ -208,26 +208,27 @@ func (c *Comparison) compareImages(a, b *Evaluation) {
 
 // compareMetrics draws the same images for both evaluations.
 func (c *Comparison) compareMetrics(a, b *Evaluation) {
-	weight := make([]int32, len(a.tables.images))
-	va, vb := averager{weight: weight}, averager{weight: weight}
 	inA, inB := a.tables.perImage(a.Threshold), b.tables.perImage(b.Threshold)
-	r := source(a.Seed)
 	var draws [len(metricNames)][]float64
-	for range c.Draws {
-		draw(r, weight)
-		ma, mb := va.all(a.tables, inA).list(), vb.all(b.tables, inB).list()
-		for k := range ma {
-			if ma[k] >= 0 && mb[k] >= 0 {
-				draws[k] = append(draws[k], mb[k]-ma[k])
+	for k := range draws {
+		draws[k] = make([]float64, c.Draws)
+	}
+	eachDraw(len(inA), c.Draws, a.Seed, func() func(int, []int32) {
+		var v averager
+		return func(number int, weight []int32) {
+			v.weight = weight
+			ma, mb := v.all(a.tables, inA).list(), v.all(b.tables, inB).list()
+			for k := range ma {
+				draws[k][number] = valueOrNaN(mb[k]) - valueOrNaN(ma[k])
 			}
 		}
-	}
+	})
 	la, lb := c.A.list(), c.B.list()
 	for k, name := range metricNames {
-		d := Difference{Metric: name, A: la[k], B: lb[k], Interval: Interval{}}
+		d := Difference{Metric: name, A: la[k], B: lb[k]}
 		if d.A >= 0 && d.B >= 0 {
 			d.Value = d.B - d.A
-			if len(draws[k]) > 0 {
+			if c.Draws > 0 {
 				d.Interval = interval(draws[k], d.Value, -1, 1)
 				d.Clear = d.Interval[0] > 0 || d.Interval[1] < 0
 			}

@@ -1,0 +1,181 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"remuda"
+	"remuda/eval"
+	"remuda/lint"
+)
+
+// curveFile marks a learning curve's folder.
+const curveFile = "curve.json"
+
+// curveCmd trains on growing parts of the data: a learning curve.
+type curveCmd struct {
+	trainCmd
+	Test  string `required:"" help:"Labels that every run is scored by." placeholder:"FILE"`
+	Sizes []int  `required:"" help:"Numbers of training images, each part of the next." placeholder:"97,147,…"`
+}
+
+// Run trains and evaluates once for each size.
+func (c *curveCmd) Run(m *Main) error {
+	if err := c.complete(); err != nil {
+		return err
+	}
+	test, err := c.prepare(m)
+	if err != nil {
+		return err
+	}
+	var points []eval.Size
+	for _, size := range c.Sizes {
+		if !c.JSON {
+			fmt.Fprintf(m.Stdout, "\n%d images\n", size)
+		}
+		e, err := c.point(m, size, test)
+		if err != nil {
+			return err
+		}
+		points = append(points, eval.Size{Images: size, F1: e.F1, Interval: e.Intervals.F1})
+	}
+	curve, err := eval.Learn(points)
+	if err != nil {
+		return err
+	}
+	if err := c.save(curve); err != nil {
+		return err
+	}
+	if c.JSON {
+		return m.printJSON(curve)
+	}
+	return m.printCurve(curve, filepath.Join(c.Out, reportFile))
+}
+
+// prepare checks everything that can be checked before the first run.
+func (c *curveCmd) prepare(m *Main) (question, error) {
+	asked, err := c.engineFlags.asked()
+	if err != nil {
+		return question{}, err
+	}
+	if _, err := c.recipe(asked); err != nil {
+		return question{}, err
+	}
+	entries, err := os.ReadDir(c.Out)
+	switch {
+	case err == nil && len(entries) > 0 && !c.Resume:
+		return question{}, remuda.Errorf(remuda.Conflict, "%s exists already", c.Out).WithHint("add --resume to go on with it, or give --out a new folder")
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return question{}, remuda.Errorf(remuda.Conflict, "%s is no folder", c.Out).WithHint("give --out a new folder")
+	}
+	q, err := m.ask(c.Test, c.Format, c.Images)
+	if err != nil {
+		return q, err
+	}
+	learn, err := readLabels(c.Train, c.Format, q.images)
+	if err != nil {
+		return q, err
+	}
+	if q.truth, err = align(q.truth, c.Test, learn.Categories, c.Train); err != nil {
+		return q, err
+	}
+	slices.Sort(c.Sizes)
+	for i, size := range c.Sizes {
+		if size < 1 || size > len(learn.Items) || i > 0 && size == c.Sizes[i-1] {
+			return q, remuda.Errorf(remuda.Invalid, "size %d is not possible: %s has %d images", size, c.Train, len(learn.Items)).
+				WithHint("give --sizes different numbers from 1 to %d", len(learn.Items))
+		}
+	}
+	facts, err := m.inspect(q.images, filesOf(learn, q.truth))
+	if err != nil {
+		return q, err
+	}
+	m.list(lint.Check(lint.Input{Train: &learn, Test: &q.truth, Images: factsOfAll(facts)}))
+	q.truth = upright(q.truth, factsOfAll(facts))
+	return q, nil
+}
+
+// point trains on so many images, unless that is done already, and scores.
+func (c *curveCmd) point(m *Main, size int, test question) (*eval.Evaluation, error) {
+	one := c.trainCmd
+	one.Out = filepath.Join(c.Out, fmt.Sprintf("train-%d", size))
+	one.part, one.quiet = size, true
+	if _, err := os.Stat(filepath.Join(one.Out, remuda.SpecFile)); err != nil {
+		one.Resume = false
+	}
+	if err := one.Run(m); err != nil {
+		return nil, err
+	}
+	flags := modelFlags{Model: one.Out}
+	known, err := flags.look(nil)
+	if err != nil {
+		return nil, err
+	}
+	engine, err := c.engineFlags.spec(m)
+	if err != nil {
+		return nil, err
+	}
+	e, err := m.evaluate(flags, known, engine, test)
+	if err != nil {
+		return nil, err
+	}
+	out, err := newOutFolder(filepath.Join(c.Out, fmt.Sprintf("eval-%d", size)), eval.EvaluationFile)
+	if err != nil {
+		return nil, err
+	}
+	defer out.discard()
+	return e, saveEvaluation(out, e, source{Images: test.images, Data: c.Test, Model: one.Out})
+}
+
+// part returns a subset of so many items, chosen by the seed: a larger one
+// holds every smaller one.
+func part(d remuda.Dataset, size int, seed uint64) remuda.Dataset {
+	const stream = 0x6375727665 // apart from the training's own random numbers
+	order := rand.New(rand.NewPCG(seed, stream)).Perm(len(d.Items))[:size]
+	slices.Sort(order)
+	subset := remuda.Dataset{Categories: d.Categories}
+	byItem := remuda.ByItem(d.Annotations)
+	for _, i := range order {
+		subset.Items = append(subset.Items, d.Items[i])
+		subset.Annotations = append(subset.Annotations, byItem[d.Items[i].ID]...)
+	}
+	return subset
+}
+
+func (c *curveCmd) save(curve *eval.LearningCurve) error {
+	encoded, err := json.MarshalIndent(curve, "", "  ")
+	if err != nil {
+		return fmt.Errorf("save the learning curve: %w", err)
+	}
+	page, err := rendered(func(w io.Writer) error { return reportCurve(w, curve) })
+	if err != nil {
+		return err
+	}
+	if err := writeFile(filepath.Join(c.Out, reportFile), page); err != nil {
+		return err
+	}
+	return writeFile(filepath.Join(c.Out, curveFile), append(encoded, '\n'))
+}
+
+func (m *Main) printCurve(curve *eval.LearningCurve, report string) error {
+	fmt.Fprintln(m.Stdout)
+	for _, s := range curve.Sizes {
+		fmt.Fprintf(m.Stdout, "%6d images  F1 %.3f  %s\n", s.Images, s.F1, span(s.Interval))
+	}
+	if curve.Fit == nil {
+		fmt.Fprintf(m.Stdout, "no fit: %s\n", curve.Refused)
+	} else {
+		for _, s := range curve.Fit.Ahead {
+			fmt.Fprintf(m.Stdout, "%6d images  F1 %.3f  %s  expected (%s)\n", s.Images, s.F1, span(s.Interval), curve.Fit.Kind)
+		}
+	}
+	_, err := fmt.Fprintf(m.Stdout, "report: %s\n", report)
+	return err
+}

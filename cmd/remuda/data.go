@@ -1,0 +1,198 @@
+package main
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"sync/atomic"
+
+	"remuda"
+	"remuda/format"
+	"remuda/imageio"
+	"remuda/lint"
+)
+
+// readLabels reads a label file that has something to learn from or to score by.
+func readLabels(path, kind, images string) (remuda.Dataset, error) {
+	d, err := format.Read(path, format.Options{Kind: kind, Images: images, Size: sizeOf})
+	if err != nil {
+		return d, invalid(err)
+	}
+	return d, format.RequireBoxes(path, d)
+}
+
+func sizeOf(file string) (w, h int, err error) {
+	info, err := imageio.Probe(file)
+	return info.Width, info.Height, err
+}
+
+// requireFolder fails when images are not where they are said to be.
+func requireFolder(dir string) error {
+	info, err := os.Stat(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return remuda.Errorf(remuda.NotFound, "there is no folder of images at %s", dir).WithHint("check --images")
+	case err != nil:
+		return remuda.Errorf(remuda.Invalid, "read the folder of images: %w", err).WithHint("check --images")
+	case !info.IsDir():
+		return remuda.Errorf(remuda.Invalid, "%s is no folder of images", dir).WithHint("give --images the folder that the label file's names are relative to")
+	}
+	return nil
+}
+
+func imagePath(dir, file string) string { return filepath.Join(dir, filepath.FromSlash(file)) }
+
+// filesOf lists the image files of datasets, each once.
+func filesOf(datasets ...remuda.Dataset) []string {
+	var files []string
+	seen := make(map[string]bool)
+	for _, d := range datasets {
+		for _, item := range d.Items {
+			if !seen[item.File] {
+				seen[item.File] = true
+				files = append(files, item.File)
+			}
+		}
+	}
+	return files
+}
+
+// inspect decodes every image, on all cores, and returns what is known of each
+// by its name in the label file. All files that can't be used are named at once.
+func (m *Main) inspect(dir string, files []string) (map[string]imageio.Inspection, error) {
+	results := make([]imageio.Inspection, len(files))
+	err := m.eachFile("reading images", files, func(i int) error {
+		var err error
+		results[i], err = imageio.Inspect(imagePath(dir, files[i]))
+		return err
+	})
+	facts := make(map[string]imageio.Inspection, len(files))
+	for i, file := range files {
+		facts[file] = results[i]
+	}
+	return facts, err
+}
+
+// probe reads every image's header, and names at once all files that are
+// missing, empty, too large or no images.
+func (m *Main) probe(dir string, files []string) (map[string]lint.Facts, error) {
+	results := make([]lint.Facts, len(files))
+	err := m.eachFile("looking at images", files, func(i int) error {
+		info, err := imageio.Probe(imagePath(dir, files[i]))
+		results[i] = factsOf(info)
+		return err
+	})
+	facts := make(map[string]lint.Facts, len(files))
+	for i, file := range files {
+		facts[file] = results[i]
+	}
+	return facts, err
+}
+
+// eachFile calls fn for every file on all cores, and joins the errors in the
+// files' order.
+func (m *Main) eachFile(what string, files []string, fn func(i int) error) error {
+	errs := make([]error, len(files))
+	var next, done atomic.Int64
+	bar := m.newBar()
+	var showing sync.Mutex
+	var workers sync.WaitGroup
+	for range runtime.NumCPU() {
+		workers.Go(func() {
+			for i := int(next.Add(1)) - 1; i < len(files) && m.ctx.Err() == nil; i = int(next.Add(1)) - 1 {
+				errs[i] = fn(i)
+				n := done.Add(1)
+				showing.Lock()
+				bar.update(float64(n)/float64(len(files)), what, fmt.Sprintf("%d of %d", n, len(files)))
+				showing.Unlock()
+			}
+		})
+	}
+	workers.Wait()
+	bar.clear()
+	if m.ctx.Err() != nil {
+		return m.interruptedOr(nil)
+	}
+	var problems []error
+	for _, err := range errs {
+		if err != nil {
+			problems = append(problems, err)
+		}
+	}
+	return several("images can't be used", problems)
+}
+
+// align gives a dataset the category ids of another by name, since formats
+// without ids number what they happen to hold. A category that the other does
+// not have is an error, which names both files.
+func align(d remuda.Dataset, path string, to []remuda.Category, of string) (remuda.Dataset, error) {
+	known := make(map[string]int64, len(to))
+	for _, c := range to {
+		known[c.Name] = c.ID
+	}
+	renamed := make(map[int64]int64, len(d.Categories))
+	for _, c := range d.Categories {
+		id, ok := known[c.Name]
+		if !ok {
+			return d, remuda.Errorf(remuda.Invalid, "%s has the category %q, which %s has not", path, c.Name, of).
+				WithHint("give both the same names of categories")
+		}
+		renamed[c.ID] = id
+	}
+	aligned := remuda.Dataset{Categories: to, Items: d.Items, Annotations: make([]remuda.Annotation, len(d.Annotations))}
+	for i, a := range d.Annotations {
+		a.CategoryID = renamed[a.CategoryID]
+		aligned.Annotations[i] = a
+	}
+	return aligned, nil
+}
+
+// dataHash names a dataset by content: the SHA-256 of its categories, and for
+// each item of the SHA-256 of its image and of its annotations.
+func dataHash(file string, d remuda.Dataset, sums map[string]string) (remuda.DataHash, error) {
+	whole := sha256.New()
+	lines := json.NewEncoder(whole)
+	if err := lines.Encode(d.Categories); err != nil {
+		return remuda.DataHash{}, fmt.Errorf("hash %s: %w", file, err)
+	}
+	byItem := remuda.ByItem(d.Annotations)
+	for _, item := range d.Items {
+		if err := lines.Encode(map[string]any{"image": sums[item.File], "annotations": byItem[item.ID]}); err != nil {
+			return remuda.DataHash{}, fmt.Errorf("hash %s: %w", file, err)
+		}
+	}
+	return remuda.DataHash{
+		File: file, Items: len(d.Items), Annotations: len(d.Annotations), SHA256: hex.EncodeToString(whole.Sum(nil)),
+	}, nil
+}
+
+// imageSums returns the SHA-256 of every file in hex, by its name in the label file.
+func (m *Main) imageSums(dir string, files []string) (map[string]string, error) {
+	results := make([]string, len(files))
+	err := m.eachFile("checking images", files, func(i int) error {
+		f, err := os.Open(imagePath(dir, files[i]))
+		if err != nil {
+			return remuda.Errorf(remuda.NotFound, "check an image of the run: %w", err).WithHint("put the images back where they were")
+		}
+		defer f.Close()
+		sum := sha256.New()
+		if _, err := io.Copy(sum, f); err != nil {
+			return fmt.Errorf("check an image of the run: %w", err)
+		}
+		results[i] = hex.EncodeToString(sum.Sum(nil))
+		return nil
+	})
+	sums := make(map[string]string, len(files))
+	for i, file := range files {
+		sums[file] = results[i]
+	}
+	return sums, err
+}

@@ -1,0 +1,50 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"remuda"
+	"remuda/child"
+)
+
+// launch carries out a spec in a child process and hands on its events. A
+// failure once the work has started is a startedError.
+func (m *Main) launch(spec remuda.Spec, on func(event remuda.Event, line []byte) error) error {
+	encoded, err := json.Marshal(spec)
+	if err != nil {
+		return fmt.Errorf("encode the spec: %w", err)
+	}
+	var failure *remuda.FailEvent
+	started, done := false, false
+	err = child.Command{Args: []string{"work", "--attached"}}.Run(m.ctx, encoded, func(line []byte) error {
+		var event remuda.Event
+		if err := json.Unmarshal(line, &event); err != nil {
+			return fmt.Errorf("decode an event of the child process: %w", err)
+		}
+		switch {
+		case event.Fail != nil:
+			failure = event.Fail
+		case event.Start != nil:
+			started = true
+		case event.Done != nil:
+			done = true
+		}
+		return on(event, line)
+	})
+	switch {
+	case failure != nil:
+		err = &remuda.Error{Code: failure.Code, Hint: failure.Hint, Err: errors.New(failure.Message)}
+	case errors.Is(err, errInterrupted):
+		return err
+	case err == nil && !done:
+		err = errors.New("the child process ended before its work was done")
+	case err == nil:
+		return nil
+	}
+	if started {
+		return startedError{err}
+	}
+	return err
+}

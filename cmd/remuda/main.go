@@ -1,0 +1,171 @@
+// Command remuda takes labeled images to a detector: it trains, evaluates,
+// predicts, compares and converts, on files alone.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"remuda"
+	"remuda/weights"
+)
+
+// version is set by the linker: -X main.version=…
+var version = "devel"
+
+func main() {
+	m := NewMain()
+	os.Exit(m.Run(os.Args[1:]))
+}
+
+// Main is the program: its flags, its streams and what a signal means.
+type Main struct {
+	Stdout io.Writer
+	Stderr io.Writer
+	cli    cli
+	ctx    context.Context // done once somebody asks the program to stop
+}
+
+// cli is the command line. Settings that come from the environment stand here
+// and nowhere else.
+type cli struct {
+	Train   trainCmd   `cmd:"" help:"Train a detector on labeled images."`
+	Eval    evalCmd    `cmd:"" help:"Score a model, or a file of predictions, on labeled images."`
+	Predict predictCmd `cmd:"" help:"Find objects on images."`
+	Compare compareCmd `cmd:"" help:"Compare two evaluations of the same images."`
+	Curve   curveCmd   `cmd:"" help:"Train on growing parts of the data and show how much more labels would bring."`
+	Convert convertCmd `cmd:"" help:"Convert label files between COCO, Pascal VOC and YOLO."`
+	Weights weightsCmd `cmd:"" help:"Show and download pre-trained weights."`
+	Engine  engineCmd  `cmd:"" help:"Build the engine that trains and predicts."`
+	Doctor  doctorCmd  `cmd:"" help:"Show what was found on this machine."`
+	Version versionCmd `cmd:"" help:"Show the version."`
+	Work    workCmd    `cmd:"" hidden:"" help:"Carry out a spec from standard input."`
+
+	Cache      string `help:"Folder of downloaded weights and the built engine (default: remuda in the user's cache)." env:"REMUDA_CACHE" placeholder:"DIR"`
+	Torch      string `help:"Folder of libtorch (default: python3's torch, then the system's)." env:"REMUDA_TORCH" placeholder:"DIR"`
+	WeightsURL string `name:"weights-url" hidden:"" env:"REMUDA_WEIGHTS_URL"`
+}
+
+// NewMain returns the program on the process's own streams.
+func NewMain() *Main { return &Main{Stdout: os.Stdout, Stderr: os.Stderr} }
+
+// Run parses the arguments, carries out the verb and returns the exit status.
+func (m *Main) Run(args []string) int {
+	parser, err := kong.New(&m.cli,
+		kong.Name("remuda"),
+		kong.Description("From labeled images to a detector you can trust. Exit status: 0 done, 1 failed, 2 bad input, 130 interrupted."),
+		kong.Writers(m.Stdout, m.Stderr),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+	)
+	if err != nil {
+		return m.fail(err)
+	}
+	chosen, err := parser.Parse(args)
+	if err != nil {
+		return m.fail(usageError(err))
+	}
+	stop := m.listen(chosen.Command() != "work")
+	defer stop()
+	return m.fail(chosen.Run(m))
+}
+
+// usageError says where the flags are explained.
+func usageError(err error) error {
+	help := "remuda --help"
+	if parse, ok := errors.AsType[*kong.ParseError](err); ok && parse.Context != nil {
+		if selected := parse.Context.Selected(); selected != nil {
+			help = "remuda " + selected.Path() + " --help"
+		}
+	}
+	return remuda.Errorf(remuda.Invalid, "%w", err).WithHint("`%s` explains the flags", help)
+}
+
+// errInterrupted is why the program's context ends.
+var errInterrupted = errors.New("interrupted")
+
+// listen lets the first signal end the context, so that the verb can save what
+// it has, and the second the process. A child listens for itself.
+func (m *Main) listen(parent bool) (stop func()) {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	m.ctx = ctx
+	if !parent {
+		return func() { cancel(nil) }
+	}
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-signals
+		cancel(errInterrupted)
+		fmt.Fprintln(m.Stderr, "\nremuda: stopping; press Ctrl-C again to stop at once")
+		<-signals
+		os.Exit(exitInterrupted)
+	}()
+	return func() { signal.Stop(signals); cancel(nil) }
+}
+
+// The exit statuses.
+const (
+	exitDone        = 0
+	exitFailed      = 1
+	exitBadInput    = 2
+	exitInterrupted = 130
+)
+
+// startedError is a failure after the work had begun: it is never bad input.
+type startedError struct{ error }
+
+func (e startedError) Unwrap() error { return e.error }
+
+// fail prints an error with its hint and returns the exit status.
+func (m *Main) fail(err error) int {
+	if err == nil {
+		return exitDone
+	}
+	fmt.Fprintf(m.Stderr, "remuda: %v\n", err)
+	if hint := remuda.HintOf(err); hint != "" {
+		fmt.Fprintf(m.Stderr, "hint: %s\n", hint)
+	}
+	return status(err)
+}
+
+func status(err error) int {
+	_, started := errors.AsType[startedError](err)
+	switch code := remuda.CodeOf(err); {
+	case errors.Is(err, errInterrupted):
+		return exitInterrupted
+	case started || code == remuda.Internal || isDiskFull(err):
+		return exitFailed
+	}
+	return exitBadInput
+}
+
+func isDiskFull(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
+}
+
+// cacheDir returns a folder inside the cache.
+func (m *Main) cacheDir(name string) (string, error) {
+	root := m.cli.Cache
+	if root == "" {
+		user, err := os.UserCacheDir()
+		if err != nil {
+			return "", remuda.Errorf(remuda.Invalid, "find the user's cache folder: %w", err).WithHint("name a folder with --cache or REMUDA_CACHE")
+		}
+		root = filepath.Join(user, "remuda")
+	}
+	return filepath.Join(root, name), nil
+}
+
+// weightsCache returns the cache of pre-trained weights.
+func (m *Main) weightsCache() (weights.Cache, error) {
+	dir, err := m.cacheDir("weights")
+	return weights.Cache{Dir: dir, URL: m.cli.WeightsURL}, err
+}

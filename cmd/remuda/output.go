@@ -1,0 +1,159 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+	"unsafe"
+
+	"remuda"
+)
+
+// printJSON prints a value as indented JSON.
+func (m *Main) printJSON(value any) error {
+	encoder := json.NewEncoder(m.Stdout)
+	encoder.SetIndent("", "  ")
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(value); err != nil {
+		return fmt.Errorf("print the result: %w", err)
+	}
+	return nil
+}
+
+// terminalWidth returns the columns of a terminal, 0 for anything else.
+func terminalWidth(w io.Writer) int {
+	f, ok := w.(*os.File)
+	if !ok {
+		return 0
+	}
+	var size struct{ rows, columns, x, y uint16 }
+	_, _, errno := syscall.Syscall(syscall.SYS_IOCTL, f.Fd(), syscall.TIOCGWINSZ, uintptr(unsafe.Pointer(&size)))
+	if errno != 0 {
+		return 0
+	}
+	if size.columns == 0 {
+		return 80
+	}
+	return int(size.columns)
+}
+
+// bar is one line that shows how far something is: redrawn in place on a
+// terminal, otherwise printed now and then.
+type bar struct {
+	w     io.Writer
+	width int           // of the terminal; 0 without one
+	every time.Duration // least time between two lines
+	last  time.Time
+	drawn bool // a line of the terminal has to be cleared
+}
+
+// newBar shows progress on standard error.
+func (m *Main) newBar() *bar {
+	b := &bar{w: m.Stderr, width: terminalWidth(m.Stderr), every: 100 * time.Millisecond}
+	if b.width == 0 {
+		b.every = 10 * time.Second
+		b.last = time.Now() // what is done within the interval needs no line
+	}
+	return b
+}
+
+// update shows how much is done, of 1, with the words around it. It may be
+// called as often as one likes.
+func (b *bar) update(done float64, before, after string) {
+	if now := time.Now(); now.Sub(b.last) < b.every && done < 1 {
+		return
+	} else {
+		b.last = now
+	}
+	if b.width == 0 {
+		if done < 1 {
+			fmt.Fprintf(b.w, "%s %3.0f %%  %s\n", before, 100*done, after)
+		}
+		return
+	}
+	line := before + "  " + after
+	const cells = 24
+	if b.width > len(line)+cells+3 {
+		full := int(done * cells)
+		line = before + " [" + strings.Repeat("█", full) + strings.Repeat("·", cells-full) + "] " + after
+	}
+	if runes := []rune(line); len(runes) > b.width-1 {
+		line = string(runes[:b.width-1])
+	}
+	fmt.Fprintf(b.w, "\r\x1b[K%s", line)
+	b.drawn = true
+}
+
+// clear makes room for other lines.
+func (b *bar) clear() {
+	if b.drawn {
+		fmt.Fprint(b.w, "\r\x1b[K")
+		b.drawn = false
+	}
+}
+
+// byteCount writes a number of bytes for people.
+func byteCount(n int64) string {
+	switch {
+	case n >= 1<<30:
+		return fmt.Sprintf("%.1f GB", float64(n)/(1<<30))
+	case n >= 1<<20:
+		return fmt.Sprintf("%.1f MB", float64(n)/(1<<20))
+	}
+	return fmt.Sprintf("%.0f kB", float64(n)/(1<<10))
+}
+
+// duration writes a time span for people: 2h05m, 3m20s, 12s.
+func duration(seconds float64) string {
+	d := time.Duration(seconds * float64(time.Second)).Round(time.Second)
+	switch {
+	case d >= time.Hour:
+		return fmt.Sprintf("%dh%02dm", int(d.Hours()), int(d.Minutes())%60)
+	case d >= time.Minute:
+		return fmt.Sprintf("%dm%02ds", int(d.Minutes()), int(d.Seconds())%60)
+	}
+	return fmt.Sprintf("%ds", int(d.Seconds()))
+}
+
+// several turns problems of one kind into one error that names them all.
+func several(what string, problems []error) error {
+	const shown = 50
+	switch len(problems) {
+	case 0:
+		return nil
+	case 1:
+		return problems[0]
+	}
+	lines := make([]string, 0, len(problems))
+	for i, problem := range problems {
+		if i == shown {
+			lines = append(lines, fmt.Sprintf("and %d more", len(problems)-shown))
+			break
+		}
+		lines = append(lines, problem.Error())
+	}
+	return remuda.Errorf(remuda.Invalid, "%d %s:\n  %s", len(problems), what, strings.Join(lines, "\n  ")).
+		WithHint("%s", firstHint(problems))
+}
+
+func firstHint(problems []error) string {
+	for _, problem := range problems {
+		if hint := remuda.HintOf(problem); hint != "" {
+			return hint
+		}
+	}
+	return "repair or remove them"
+}
+
+// notFoundOr gives an error without a code one.
+func invalid(err error) error {
+	if _, coded := errors.AsType[*remuda.Error](err); coded {
+		return err
+	}
+	return remuda.Errorf(remuda.Invalid, "%w", err)
+}

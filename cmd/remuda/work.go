@@ -1,0 +1,87 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"remuda"
+	"remuda/child"
+	"remuda/deploy"
+	"remuda/tensor"
+	"remuda/train"
+)
+
+// workCmd is the child's side of launch. It can also be run by hand:
+// remuda work < spec.json
+type workCmd struct {
+	Attached bool `help:"End when standard input closes." hidden:""`
+}
+
+// Run carries out the spec on standard input. Its failure is an event; the
+// exit status only repeats it.
+func (c *workCmd) Run(*Main) error {
+	var failed error
+	err := child.Serve(c.Attached, func(ctx context.Context, text []byte, emit func(any) error) error {
+		failed = work(ctx, text, func(e remuda.Event) error { return emit(e) })
+		if failed == nil || interrupted(failed) {
+			return nil
+		}
+		return emit(remuda.Event{Fail: &remuda.FailEvent{
+			Code: remuda.CodeOf(failed), Message: failed.Error(), Hint: remuda.HintOf(failed),
+		}})
+	})
+	if interrupted(failed) {
+		os.Exit(exitInterrupted)
+	}
+	return errors.Join(failed, err)
+}
+
+// interrupted tells an end that was asked for from one that failed on the way,
+// such as a checkpoint for which there was no space.
+func interrupted(err error) bool {
+	asked := errors.Is(err, train.ErrInterrupted) || errors.Is(err, context.Canceled)
+	return asked && remuda.CodeOf(err) == remuda.Internal
+}
+
+func work(ctx context.Context, text []byte, emit func(remuda.Event) error) error {
+	var spec remuda.Spec
+	if err := json.Unmarshal(text, &spec); err != nil {
+		return remuda.Errorf(remuda.Invalid, "decode the spec: %w", err)
+	}
+	if (spec.Train == nil) == (spec.Predict == nil) {
+		return remuda.Errorf(remuda.Invalid, "the spec asks for nothing, or for two things")
+	}
+	engine, err := tensor.Open(spec.Engine.Shim, tensor.Options{Threads: spec.Engine.Threads, Device: spec.Engine.Device})
+	if err != nil {
+		return coded(err)
+	}
+	defer engine.Close()
+	if spec.Train != nil {
+		return train.Run(ctx, engine, *spec.Train, emit)
+	}
+	return predict(ctx, engine, spec, emit)
+}
+
+func predict(ctx context.Context, engine *tensor.Engine, spec remuda.Spec, emit func(remuda.Event) error) error {
+	begin := time.Now()
+	precision := tensor.Float32
+	if spec.Engine.Precision == "bfloat16" {
+		precision = tensor.BFloat16
+	}
+	predictor, err := deploy.Open(engine, *spec.Predict, precision)
+	if err != nil {
+		return err
+	}
+	err = emit(remuda.Event{Start: &remuda.StartEvent{Engine: engine.Version(), Items: len(spec.Predict.Files)}})
+	if err != nil {
+		return err
+	}
+	if err := predictor.Run(ctx, spec.Predict.Files, spec.Predict.MinScore, emit); err != nil {
+		return fmt.Errorf("predict: %w", err)
+	}
+	return emit(remuda.Event{Done: &remuda.DoneEvent{Seconds: time.Since(begin).Seconds()}})
+}

@@ -16,7 +16,7 @@ type Torch struct {
 	Dir     string   // where it was found: /usr, or the torch folder of a Python package or archive
 	Include []string // folders of headers
 	Lib     string   // folder of libtorch_cpu
-	CUDA    bool     // has libtorch_cuda
+	CUDA    bool     // is for CUDA, on a machine that has a GPU
 
 	runtime []string // folders where the loader shall look for libraries
 	openMP  []string // how to link OpenMP
@@ -68,7 +68,7 @@ func inspect(dir string) (Torch, error) {
 	}
 	include := filepath.Join(dir, "include")
 	api := filepath.Join(include, "torch", "csrc", "api", "include")
-	version, err := headerVersion(filepath.Join(api, "torch", "version.h"))
+	version, err := headerVersion(filepath.Join(api, "torch", "version.h"), filepath.Join(include, "torch", "headeronly", "version.h"))
 	if err != nil {
 		return Torch{}, err
 	}
@@ -78,7 +78,7 @@ func inspect(dir string) (Torch, error) {
 			continue
 		}
 		t := Torch{Version: version, Dir: dir, Include: []string{include, api}, Lib: lib,
-			CUDA: exists(filepath.Join(lib, "libtorch_cuda.so")), openMP: []string{"-lgomp"}}
+			CUDA: exists(filepath.Join(lib, "libtorch_cuda.so")) && hasGPU(), openMP: []string{"-lgomp"}}
 		if dir != "/usr" {
 			t.bundled()
 		}
@@ -109,19 +109,24 @@ func oldABI(dir string) bool {
 
 var versionPart = regexp.MustCompile(`#define TORCH_VERSION_(?:MAJOR|MINOR|PATCH) (\d+)`)
 
-// headerVersion reads "1.13.0" from libtorch's version.h. From 2.10 on the macros
-// stand in torch/headeronly/version.h.
-func headerVersion(path string) (string, error) {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return "", err
+// headerVersion reads "1.13.0" from libtorch's headers. In newer ones the macros
+// have moved from the first file to the second.
+func headerVersion(paths ...string) (string, error) {
+	for _, path := range paths {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			continue
+		}
+		if parts := versionPart.FindAllStringSubmatch(string(text), 3); len(parts) == 3 {
+			return parts[0][1] + "." + parts[1][1] + "." + parts[2][1], nil
+		}
 	}
-	parts := versionPart.FindAllStringSubmatch(string(text), 3)
-	if len(parts) != 3 {
-		return "", fmt.Errorf("no version in %s", path)
-	}
-	return parts[0][1] + "." + parts[1][1] + "." + parts[2][1], nil
+	return "", fmt.Errorf("no libtorch headers: %s is missing or names no version", paths[0])
 }
+
+// hasGPU looks for NVIDIA's driver. Without one the CUDA half of a libtorch is left
+// alone: it is slow to load, and often its own libraries are not installed.
+func hasGPU() bool { return exists("/dev/nvidiactl") || exists("/dev/dxg") }
 
 func exists(path string) bool {
 	_, err := os.Stat(path)

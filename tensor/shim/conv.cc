@@ -30,7 +30,7 @@ struct ConvNode : Node {
   variable_list apply(variable_list&& in) override {
     c10::AutoGradMode off(false);
     const bool need_x = task_should_compute_output(0), need_w = task_should_compute_output(1), need_b = task_should_compute_output(2);
-    const Tensor saved = shape.act == Act::none ? Tensor() : activation.unpack(shared_from_this());
+    const Tensor saved = shape.act == Act::none ? Tensor() : activation.unpack();
     const Tensor g = activate_backward(channels_last(in[0]), saved, shape.act);
     variable_list out(4);
     if (need_x || need_w || need_b) {
@@ -60,13 +60,13 @@ Tensor convolve(const Tensor& x, const Tensor& w, const Tensor& b, const Tensor&
   auto node = new_node<ConvNode>(inputs);
   node->shape = s;
   node->bias_size = w.size(0);
-  node->x = SavedVariable(x, false);
-  node->w = SavedVariable(w, false);
+  node->x = save(x);
+  node->w = save(w);
   const bool keeps_input = s.act == Act::hard_swish;
-  if (keeps_input) node->activation = SavedVariable(y, false);
+  if (keeps_input) node->activation = save(y);
   const Tensor out = keeps_input ? at::hardswish(y) : activate(y, s.act);
+  if (s.act != Act::none && !keeps_input) node->activation = save(out);
   attach(node, out);
-  if (s.act != Act::none && !keeps_input) node->activation = SavedVariable(out, true);
   return out;
 }
 
@@ -76,7 +76,7 @@ struct LinearNode : Node {
 
   variable_list apply(variable_list&& in) override {
     c10::AutoGradMode off(false);
-    const Tensor g = relu ? at::threshold_backward(in[0], y.unpack(shared_from_this()), 0) : in[0];
+    const Tensor g = relu ? at::threshold_backward(in[0], y.unpack(), 0) : in[0];
     variable_list out(3);
     if (task_should_compute_output(0)) out[0] = g.matmul(w.unpack());
     if (task_should_compute_output(1)) out[1] = g.t().matmul(x.unpack());
@@ -100,10 +100,10 @@ Tensor linear(const Tensor& x, const Tensor& w, const Tensor& b, bool relu) {
   if (!record) return y;
   auto node = new_node<LinearNode>(inputs);
   node->relu = relu;
-  node->x = SavedVariable(x, false);
-  node->w = SavedVariable(w, false);
+  node->x = save(x);
+  node->w = save(w);
+  if (relu) node->y = save(y);
   attach(node, y);
-  if (relu) node->y = SavedVariable(y, true);
   return y;
 }
 

@@ -1,7 +1,7 @@
 // Life of the engine and of tensors: threads, devices, handles, copies, grads.
 #include <ATen/Parallel.h>
 #include <ATen/Version.h>
-#include <c10/core/AutogradState.h>
+#include <c10/core/GradMode.h>
 #include <dlfcn.h>
 #include <malloc.h>
 #include <torch/csrc/api/include/torch/version.h>

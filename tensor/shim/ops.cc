@@ -1,10 +1,12 @@
 // Operations that are libtorch's own, and the losses.
+#include <c10/core/GradMode.h>
+
 #include "shim.h"
 
 namespace remuda {
 
 Tensor activate(Tensor t, Act act) {
-  const bool in_place = !(at::GradMode::is_enabled() && t.requires_grad());
+  const bool in_place = !(c10::GradMode::is_enabled() && t.requires_grad());
   switch (act) {
     case Act::none: return t;
     case Act::relu: return in_place ? t.relu_() : t.relu();
@@ -29,7 +31,7 @@ Tensor activate_backward(const Tensor& grad, const Tensor& saved, Act act) {
 // The user's tensor must not change, so it is copied where activate would write.
 REMUDA_OP(activate) {
   const auto act = static_cast<Act>(a.integer(0));
-  const bool records = at::GradMode::is_enabled() && a.in(0).requires_grad();
+  const bool records = c10::GradMode::is_enabled() && a.in(0).requires_grad();
   a.out(activate(records ? a.in(0) : a.in(0).clone(), act));
 }
 

@@ -1,5 +1,6 @@
 // In-place updates of all parameters in one call.
 #include <ATen/Parallel.h>
+#include <c10/core/GradMode.h>
 
 #include "shim.h"
 

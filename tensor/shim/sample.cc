@@ -296,10 +296,12 @@ std::vector<Tensor> read(const std::vector<Tensor>& levels, const Places& p) {
 }
 
 std::vector<Tensor> sample_kernels(std::vector<Tensor> levels, Places p) {
-  std::shared_ptr<SampleNode> node = records(levels) ? new_node<SampleNode>(levels) : nullptr;
+  const bool record = records(levels);
+  const auto inputs = levels;
   for (auto& l : levels) l = l.detach().contiguous(at::MemoryFormat::ChannelsLast);
   auto out = levels[0].scalar_type() == at::kBFloat16 ? read<Bf16>(levels, p) : read<float>(levels, p);
-  if (node == nullptr) return out;
+  if (!record) return out;
+  auto node = new_node<SampleNode>(inputs);
   node->places = std::move(p);
   node->options = levels[0].options();
   for (auto& t : out) attach(node, t);

@@ -158,10 +158,16 @@ func (r *vocReader) file(folder, name string) error {
 	if err != nil {
 		return err
 	}
+	r.parse(name, b)
+	return nil
+}
+
+// parse reads the bytes of one .xml file.
+func (r *vocReader) parse(name string, b []byte) {
 	var x vocXML
 	if err := decodeXML(b, &x); err != nil {
 		r.add("it is no whole Pascal VOC file: export it again", "%s: %v", name, err)
-		return nil
+		return
 	}
 	item := remuda.Item{ID: int64(len(r.data.Items) + 1), File: r.imageFile(name, x.Filename)}
 	item.Width, item.Height = r.side(name, "width", x.Size.Width), r.side(name, "height", x.Size.Height)
@@ -173,7 +179,6 @@ func (r *vocReader) file(folder, name string) error {
 	for i, object := range x.Objects {
 		r.object(name, i, item.ID, object)
 	}
-	return nil
 }
 
 // decodeXML reads exactly one element.
@@ -270,10 +275,12 @@ func (r *vocReader) object(name string, i int, item int64, object vocObject) {
 		v[k] = number
 	}
 	a.Box = geom.Box{X0: v[0] - 1, Y0: v[1] - 1, X1: v[2], Y1: v[3]}
-	if a.Box.X1 < a.Box.X0 || a.Box.Y1 < a.Box.Y0 {
+	const rounding = 1e-6 // of xmin − 1, for a box without area
+	if a.Box.X1 < a.Box.X0-rounding || a.Box.Y1 < a.Box.Y0-rounding {
 		r.add("a bndbox is xmin, ymin, xmax, ymax in pixels", "%s (%s): the box ends before it begins (%g to %g, %g to %g)", where, category, v[0], v[2], v[1], v[3])
 		return
 	}
+	a.Box.X1, a.Box.Y1 = max(a.Box.X0, a.Box.X1), max(a.Box.Y0, a.Box.Y1)
 	r.data.Annotations = append(r.data.Annotations, a)
 }
 

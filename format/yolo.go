@@ -102,6 +102,11 @@ func (r *yoloReader) labels(label string, item remuda.Item) {
 		r.add("export it again", "%v", err)
 		return
 	}
+	r.parse(name, b, item)
+}
+
+// parse reads the bytes of an item's label file.
+func (r *yoloReader) parse(name string, b []byte, item remuda.Item) {
 	if !utf8.Valid(b) || bytes.IndexByte(b, 0) >= 0 {
 		r.add("export it again", "%s: it is not text", name)
 		return

@@ -17,7 +17,7 @@ type yoloSet struct {
 	root      string   // what its paths are relative to
 	images    string   // the folder that item files are relative to
 	names     []string // by class
-	namesFile string   // "" if they are in data.yaml
+	namesFile string   // a list of names, "" if there is none
 	splits    []string // entries of data.yaml to read; none means the whole folder of images
 }
 
@@ -40,7 +40,7 @@ func openYOLO(label string, o Options) (set yoloSet, err error) {
 	} else if file, err = findYAML(label); err != nil {
 		file = ""
 	}
-	set.root = folder
+	set.root, set.namesFile = folder, findNames(folder)
 	if file != "" {
 		err = set.fromYAML(file, o)
 	} else {
@@ -97,7 +97,6 @@ func findNames(folder string) string {
 }
 
 func (s *yoloSet) fromNames(folder string) error {
-	s.namesFile = findNames(folder)
 	if s.namesFile == "" {
 		return remuda.Errorf(remuda.Invalid, "read labels %s: nothing says what its classes are called", folder).WithHint("put the names into classes.txt, one a line")
 	}
@@ -116,6 +115,11 @@ func (s *yoloSet) fromYAML(file string, o Options) error {
 	if err != nil {
 		return err
 	}
+	return s.parse(file, b, o)
+}
+
+// parse reads the bytes of a data.yaml.
+func (s *yoloSet) parse(file string, b []byte, o Options) error {
 	var y dataYAML
 	if err := yaml.NewDecoder(bytes.NewReader(b)).Decode(&y); err != nil {
 		return remuda.Errorf(remuda.Invalid, "read labels %s: %w", file, err).WithHint("it is no whole YOLO data.yaml: correct or export it again")

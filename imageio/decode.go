@@ -8,7 +8,6 @@ import (
 	"os"
 
 	"golang.org/x/image/bmp"
-	"golang.org/x/image/tiff"
 
 	"remuda"
 )
@@ -78,6 +77,8 @@ func decode(b []byte, h header) (m *RGB, err error) {
 		return decodeWebP(b)
 	case "gif":
 		return decodeGIF(b, h)
+	case "tiff":
+		return decodeTIFF(b)
 	}
 	var img image.Image
 	switch h.Format {
@@ -85,8 +86,6 @@ func decode(b []byte, h header) (m *RGB, err error) {
 		img, err = png.Decode(bytes.NewReader(b))
 	case "bmp":
 		img, err = bmp.Decode(bytes.NewReader(b))
-	case "tiff":
-		img, err = tiff.Decode(bytes.NewReader(b))
 	}
 	if err != nil {
 		return nil, err

@@ -6,58 +6,108 @@ import (
 	"regexp"
 )
 
-// The tags of TIFF's first directory, which is also EXIF's, that matter here.
+// directory is the first directory of a TIFF stream, which is what EXIF data
+// are: numbers by tag.
+type directory struct {
+	s       source
+	order   binary.ByteOrder
+	entries map[uint16]entry
+}
+
+// entry is a tag's field type, its number of values, and the four bytes that
+// hold them or say where they are.
+type entry struct {
+	kind  uint16
+	count uint32
+	value [4]byte
+}
+
+// The field types of whole numbers.
 const (
-	tagWidth       = 256
-	tagHeight      = 257
-	tagOrientation = 274
+	kindByte  = 1
+	kindShort = 3
+	kindLong  = 4
 )
 
-// directory reads the first directory of a TIFF stream, which is what EXIF
-// data are: its tags with one whole number each. ok is false if it is none.
-func directory(s source) (tags map[uint16]int, ok bool) {
+const tagOrientation = 274
+
+// readDirectory reads the first directory; ok is false if there is none.
+func readDirectory(s source) (d directory, ok bool) {
 	head, err := s.bytes(0, 8)
 	if err != nil {
-		return nil, false
+		return d, false
 	}
-	var order binary.ByteOrder
+	d = directory{s: s, entries: make(map[uint16]entry)}
 	switch string(head[:4]) {
 	case "II*\x00":
-		order = binary.LittleEndian
+		d.order = binary.LittleEndian
 	case "MM\x00*":
-		order = binary.BigEndian
+		d.order = binary.BigEndian
 	default:
-		return nil, false
+		return d, false
 	}
-	at := int64(order.Uint32(head[4:]))
+	at := int64(d.order.Uint32(head[4:]))
 	count, err := s.bytes(at, 2)
 	if err != nil {
-		return nil, false
+		return d, false
 	}
-	tags = make(map[uint16]int)
-	for i := range int64(order.Uint16(count)) {
-		entry, err := s.bytes(at+2+12*i, 12)
+	for i := range int64(d.order.Uint16(count)) {
+		b, err := s.bytes(at+2+12*i, 12)
 		if err != nil {
 			break // a cut directory still has its first entries
 		}
-		const short, long = 3, 4
-		switch kind := order.Uint16(entry[2:]); {
-		case order.Uint32(entry[4:]) < 1:
-		case kind == short:
-			tags[order.Uint16(entry)] = int(order.Uint16(entry[8:]))
-		case kind == long:
-			tags[order.Uint16(entry)] = int(order.Uint32(entry[8:]))
+		d.entries[d.order.Uint16(b)] = entry{d.order.Uint16(b[2:]), d.order.Uint32(b[4:]), [4]byte(b[8:])}
+	}
+	return d, true
+}
+
+// number returns a tag's first value, otherwise if the tag isn't there.
+func (d directory) number(tag uint16, otherwise int) int {
+	if e, ok := d.entries[tag]; ok {
+		e.count = min(e.count, 1)
+		if list, err := d.values(e); err == nil && len(list) > 0 {
+			return list[0]
 		}
 	}
-	return tags, true
+	return otherwise
+}
+
+// numbers returns all of a tag's values, none if the tag isn't there.
+func (d directory) numbers(tag uint16) ([]int, error) { return d.values(d.entries[tag]) }
+
+func (d directory) values(e entry) ([]int, error) {
+	size, ok := map[uint16]int64{kindByte: 1, kindShort: 2, kindLong: 4}[e.kind]
+	if !ok {
+		return nil, nil
+	}
+	n := size * int64(e.count)
+	b := e.value[:]
+	if n > int64(len(b)) {
+		var err error
+		if b, err = d.s.bytes(int64(d.order.Uint32(b)), n); err != nil {
+			return nil, err
+		}
+	}
+	list := make([]int, e.count)
+	for i := range list {
+		switch at := int64(i) * size; e.kind {
+		case kindByte:
+			list[i] = int(b[at])
+		case kindShort:
+			list[i] = int(d.order.Uint16(b[at:]))
+		default:
+			list[i] = int(d.order.Uint32(b[at:]))
+		}
+	}
+	return list, nil
 }
 
 // exifOrientation returns the orientation in EXIF data (with or without their
 // "Exif\0\0" prefix), 0 where they don't say.
 func exifOrientation(data []byte) int {
 	data = bytes.TrimPrefix(data, []byte("Exif\x00\x00"))
-	tags, _ := directory(memory(data))
-	return tags[tagOrientation]
+	d, _ := readDirectory(memory(data))
+	return d.number(tagOrientation, 0)
 }
 
 // xmpOrientation returns the orientation in an XMP packet, 0 where it doesn't

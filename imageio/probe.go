@@ -174,15 +174,6 @@ func probePNG(s source) (h header, err error) {
 	return h, nil
 }
 
-func probeTIFF(s source) (h header, err error) {
-	tags, ok := directory(s)
-	if !ok {
-		return h, fmt.Errorf("its directory is not in the file: %w", io.ErrUnexpectedEOF)
-	}
-	h.StoredWidth, h.StoredHeight, h.Orientation = tags[tagWidth], tags[tagHeight], tags[tagOrientation]
-	return h, nil
-}
-
 func probeBMP(s source) (h header, err error) {
 	b, err := s.bytes(0, 26)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"strconv"
 	"strings"
@@ -140,8 +141,7 @@ func (d *download) retry(ctx context.Context) error {
 			try, pause = 0, firstPause
 		}
 		if try >= maxTries {
-			return remuda.Errorf(remuda.Unavailable, "download %s: %w", d.url, err).
-				WithHint("check the network and try again, which goes on where this stopped; or get the file elsewhere and run `remuda weights pull %s --from FILE`", d.source.File)
+			return d.unavailable(err)
 		}
 		if err := d.cache.pause(ctx, pause); err != nil {
 			return fmt.Errorf("download %s: %w", d.url, err)
@@ -168,7 +168,7 @@ func (d *download) try(ctx context.Context) error {
 	}
 	response, err := d.cache.client().Do(request)
 	if err != nil {
-		return err
+		return d.unreached(err)
 	}
 	defer response.Body.Close()
 	if _, size := contentRange(response.Header.Get("Content-Range")); response.StatusCode == http.StatusRequestedRangeNotSatisfiable && size == have {
@@ -183,6 +183,23 @@ func (d *download) try(ctx context.Context) error {
 		return cause
 	}
 	return err
+}
+
+// unreached says why there was no response. A name that does not exist, as on
+// a machine without a network, will not exist a moment later.
+func (d *download) unreached(err error) error {
+	if around, ok := errors.AsType[*url.Error](err); ok {
+		err = around.Err // the address is named already
+	}
+	if name, ok := errors.AsType[*net.DNSError](err); ok && name.IsNotFound {
+		return d.unavailable(err)
+	}
+	return err
+}
+
+func (d *download) unavailable(err error) error {
+	return remuda.Errorf(remuda.Unavailable, "download %s: %w", d.url, err).
+		WithHint("check the network and try again, which goes on where this stopped; or get the file elsewhere and run `remuda weights pull %s --from FILE`", d.source.File)
 }
 
 // judge reads the response's header: how many bytes the whole file has (0 where

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -220,6 +221,26 @@ func TestFailuresOfADownload(t *testing.T) {
 		})
 	}
 }
+
+func TestAMachineWithoutANetworkIsToldAtOnce(t *testing.T) {
+	tries := 0
+	c := serve(t, http.NotFound)
+	c.Client = &http.Client{Transport: roundTrip(func(*http.Request) (*http.Response, error) {
+		tries++
+		return nil, &net.DNSError{Err: "no such host", Name: "example.org", IsNotFound: true}
+	})}
+	_, err := c.Pull(t.Context(), publish(10).source, nil)
+	if remuda.CodeOf(err) != remuda.Unavailable || !strings.Contains(err.Error(), "no such host") || tries != 1 {
+		t.Errorf("got %v after %d tries", err, tries)
+	}
+	if strings.Count(err.Error(), "http") != 1 {
+		t.Errorf("%q names the address more than once", err)
+	}
+}
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 func TestASilentLineIsDropped(t *testing.T) {
 	p := publish(1000)

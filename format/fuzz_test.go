@@ -77,7 +77,7 @@ func FuzzCOCO(f *testing.F) {
 
 func FuzzPredictions(f *testing.F) {
 	seed(f, "predictions")
-	d := remuda.Dataset{Items: []remuda.Item{{ID: 1}, {ID: 2}}, Categories: []remuda.Category{{ID: 1, Name: "a"}}}
+	d := remuda.Dataset{Items: []remuda.Item{{ID: 1, File: "a.jpg"}, {ID: 2, File: "b.jpg"}}, Categories: []remuda.Category{{ID: 1, Name: "a"}}}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		list, err := parsePredictions("x.json", b, d)
 		if err != nil {

@@ -136,44 +136,6 @@ func sniff(b []byte) (string, func(source) (header, error)) {
 	return "", nil
 }
 
-// probePNG reads IHDR and looks for the orientation in all chunks: eXIf may
-// follow the pixels.
-func probePNG(s source) (h header, err error) {
-	first, err := s.bytes(8, 16)
-	if err != nil {
-		return h, err
-	}
-	if string(first[4:8]) != "IHDR" {
-		return h, errors.New("it doesn't begin with IHDR")
-	}
-	// uint32 sides beyond int32 are caught by the limits
-	h.StoredWidth, h.StoredHeight = int(binary.BigEndian.Uint32(first[8:])), int(binary.BigEndian.Uint32(first[12:]))
-	var xmp int
-	for at := int64(8); ; {
-		chunk, err := s.bytes(at, 8)
-		if err != nil {
-			break // a missing end is the decoder's business
-		}
-		size := int64(binary.BigEndian.Uint32(chunk))
-		switch string(chunk[4:]) {
-		case "eXIf":
-			if data, err := s.bytes(at+8, size); err == nil && h.Orientation == 0 {
-				h.Orientation = exifOrientation(data)
-			}
-		case "iTXt":
-			const key = "XML:com.adobe.xmp\x00\x00" // the second zero: not compressed
-			if data, err := s.bytes(at+8, size); err == nil && len(data) > len(key) && string(data[:len(key)]) == key {
-				xmp = xmpOrientation(data)
-			}
-		}
-		at += 12 + size
-	}
-	if h.Orientation == 0 {
-		h.Orientation = xmp
-	}
-	return h, nil
-}
-
 func probeBMP(s source) (h header, err error) {
 	b, err := s.bytes(0, 26)
 	if err != nil {

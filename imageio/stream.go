@@ -18,6 +18,10 @@ type Result struct {
 // when ctx ends, its error is yielded once as the last result. No goroutine
 // outlives the loop.
 func Stream(ctx context.Context, paths []string, workers, ahead int) iter.Seq2[int, Result] {
+	return stream(ctx, paths, workers, ahead, Open)
+}
+
+func stream(ctx context.Context, paths []string, workers, ahead int, open func(string) (*RGB, error)) iter.Seq2[int, Result] {
 	return func(yield func(int, Result) bool) {
 		ctx, cancel := context.WithCancel(ctx)
 		var running sync.WaitGroup
@@ -42,7 +46,7 @@ func Stream(ctx context.Context, paths []string, workers, ahead int) iter.Seq2[i
 		for range max(workers, 1) {
 			running.Go(func() {
 				for j := range jobs {
-					m, err := Open(j.path)
+					m, err := open(j.path)
 					j.done <- Result{m, err}
 				}
 			})

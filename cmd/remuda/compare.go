@@ -66,9 +66,7 @@ func (c *compareCmd) save(comparison *eval.Comparison, before, after *eval.Evalu
 	if err != nil {
 		return err
 	}
-	err = out.fill(reportFile, func(w io.Writer) error {
-		return reportComparison(w, comparison, before, after, sourceOf(c.Before), sourceOf(c.After))
-	})
+	err = out.fill(reportFile, func(w io.Writer) error { return c.report(w, comparison, before, after) })
 	if err != nil {
 		return err
 	}

@@ -154,7 +154,7 @@ func (c *curveCmd) save(curve *eval.LearningCurve) error {
 	if err != nil {
 		return fmt.Errorf("save the learning curve: %w", err)
 	}
-	page, err := rendered(func(w io.Writer) error { return reportCurve(w, curve) })
+	page, err := rendered(func(w io.Writer) error { return c.report(w, curve) })
 	if err != nil {
 		return err
 	}

@@ -77,10 +77,8 @@ func (c *predictCmd) Run(m *Main) error {
 		run.names[category.ID] = category.Name
 	}
 	run.shown, run.kept = c.thresholds(known)
-	if c.Draw != "" {
-		if err := os.MkdirAll(c.Draw, 0o755); err != nil {
-			return remuda.Errorf(remuda.Invalid, "make the folder for drawings: %w", err).WithHint("give --draw a folder that can be written")
-		}
+	if err := run.prepareDrawings(); err != nil {
+		return err
 	}
 	err = m.launch(remuda.Spec{Engine: engine, Predict: c.modelFlags.spec(known, files, min(run.shown, run.kept))}, run.event)
 	if err != nil {
@@ -111,6 +109,7 @@ type predictRun struct {
 	m           *Main
 	cmd         *predictCmd
 	files       []string
+	drawings    []string // path of each file's drawing
 	names       map[int64]string
 	shown, kept float64
 	results     []remuda.Annotation
@@ -171,8 +170,32 @@ func (r *predictRun) print(d *remuda.DetectionEvent, shown []remuda.Annotation) 
 	return encoder.Encode(line)
 }
 
-// draw writes a copy of the image with its boxes. An image that lies in the
-// folder of drawings itself is never written over.
+// prepareDrawings makes the folder for drawings, and refuses one where an image
+// would be written over.
+func (r *predictRun) prepareDrawings() error {
+	if r.cmd.Draw == "" {
+		return nil
+	}
+	if err := os.MkdirAll(r.cmd.Draw, 0o755); err != nil {
+		return remuda.Errorf(remuda.Invalid, "make the folder for drawings: %w", err).WithHint("give --draw a folder that can be written")
+	}
+	r.drawings = drawingsOf(r.cmd.Draw, r.files)
+	var there []os.FileInfo
+	for _, drawing := range r.drawings {
+		if info, err := os.Stat(drawing); err == nil {
+			there = append(there, info)
+		}
+	}
+	for _, file := range r.files {
+		image, err := os.Stat(file)
+		if err == nil && slices.ContainsFunc(there, func(info os.FileInfo) bool { return os.SameFile(info, image) }) {
+			return remuda.Errorf(remuda.Conflict, "a drawing would replace the image %s", file).WithHint("give --draw another folder")
+		}
+	}
+	return nil
+}
+
+// draw writes a copy of the image with its boxes.
 func (r *predictRun) draw(d *remuda.DetectionEvent, shown []remuda.Annotation) error {
 	picture, err := imageio.Open(d.File)
 	if err != nil {
@@ -191,35 +214,26 @@ func (r *predictRun) draw(d *remuda.DetectionEvent, shown []remuda.Annotation) e
 	if err != nil {
 		return fmt.Errorf("draw on %s: %w", d.File, err)
 	}
-	target := filepath.Join(r.cmd.Draw, drawnName(r.files, d.Index))
-	if slices.ContainsFunc(r.files, func(source string) bool { return sameFile(source, target) }) {
-		return remuda.Errorf(remuda.Conflict, "the drawing %s would replace an image", target).WithHint("give --draw another folder")
-	}
-	return writeFile(target, encoded)
+	return writeFile(r.drawings[d.Index], encoded)
 }
 
-// drawnName is the file's own name as a JPEG, with its number where another
-// file has the same.
-func drawnName(files []string, index int) string {
-	stem := func(path string) string {
-		return strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))
+// drawingsOf names the drawing of each file: its own name as a JPEG, with its
+// number where several files have the same.
+func drawingsOf(dir string, files []string) []string {
+	stem := func(path string) string { return strings.TrimSuffix(filepath.Base(path), filepath.Ext(path)) }
+	count := make(map[string]int)
+	for _, file := range files {
+		count[stem(file)]++
 	}
-	name := stem(files[index])
-	for i, other := range files {
-		if i != index && stem(other) == name {
-			return fmt.Sprintf("%s-%d.jpg", name, index+1)
+	drawings := make([]string, len(files))
+	for i, file := range files {
+		name := stem(file)
+		if count[name] > 1 {
+			name = fmt.Sprintf("%s-%d", name, i+1)
 		}
+		drawings[i] = filepath.Join(dir, name+".jpg")
 	}
-	return name + ".jpg"
-}
-
-func sameFile(a, b string) bool {
-	x, err := os.Stat(a)
-	if err != nil {
-		return false
-	}
-	y, err := os.Stat(b)
-	return err == nil && os.SameFile(x, y)
+	return drawings
 }
 
 // colorOf spreads the categories' hues by the golden angle, so that

@@ -22,6 +22,8 @@ func readWhole(what, path string) ([]byte, error) {
 		return nil, openError(what, path, err)
 	case st.IsDir():
 		return nil, remuda.Errorf(remuda.Invalid, "read %s %s: it is a folder", what, path).WithHint("give a file")
+	case !st.Mode().IsRegular():
+		return nil, remuda.Errorf(remuda.Invalid, "read %s %s: it is no file", what, path).WithHint("give a file") // but a pipe or a device, which may never end
 	case st.Size() == 0:
 		return nil, remuda.Errorf(remuda.Invalid, "read %s %s: the file is empty (0 bytes)", what, path).WithHint("export it again")
 	case st.Size() > maxLabelFile:
@@ -60,6 +62,9 @@ func parseCOCO(path string, b []byte) (remuda.Dataset, error) {
 	}
 	seen := make(map[string]bool)
 	r.object(func(key string) {
+		if seen[key] && (key == "images" || key == "annotations" || key == "categories") {
+			r.add("join the two lists", "it has %q twice", key)
+		}
 		seen[key] = true
 		switch key {
 		case "images":

@@ -89,7 +89,7 @@ func checkCategories(p *problems, categories []remuda.Category, where func(i int
 			p.add("name every category", "%s has no name", where(i))
 		case strings.ContainsFunc(c.Name, isControl):
 			p.add("rename it", "%s has a control character in its name %q", where(i), c.Name)
-		case strings.EqualFold(key, "background"):
+		case strings.EqualFold(strings.Trim(key, "_"), "background"):
 			p.add("remove it; images without boxes are background already", "%s is called %q, which is what is in no box", where(i), c.Name)
 		default:
 			if j, ok := names[key]; ok {

@@ -336,7 +336,7 @@ func readLabelMap(annotations string) []string {
 	var names []string
 	for line := range strings.Lines(string(b)) {
 		name, _, _ := strings.Cut(strings.TrimSpace(line), ":")
-		if name != "" && !strings.HasPrefix(name, "#") && !strings.EqualFold(name, "background") && !slices.Contains(names, name) {
+		if name != "" && !strings.HasPrefix(name, "#") && !strings.EqualFold(strings.Trim(name, "_"), "background") && !slices.Contains(names, name) {
 			names = append(names, name)
 		}
 	}

@@ -38,6 +38,8 @@ func readFile(path string) ([]byte, error) {
 		return nil, openError(path, err)
 	case st.IsDir():
 		return nil, remuda.Errorf(remuda.Invalid, "read image %s: it is a folder", path)
+	case !st.Mode().IsRegular():
+		return nil, remuda.Errorf(remuda.Invalid, "read image %s: it is no file", path) // but a pipe or a device, which may never end
 	case st.Size() > maxFile:
 		return nil, remuda.Errorf(remuda.Invalid, "read image %s: it has %d bytes, more than %d", path, st.Size(), int64(maxFile)).
 			WithHint("store it compressed")

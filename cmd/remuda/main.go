@@ -139,6 +139,8 @@ func (m *Main) fail(err error) int {
 func status(err error) int {
 	_, started := errors.AsType[startedError](err)
 	switch code := remuda.CodeOf(err); {
+	case err == nil:
+		return exitDone
 	case errors.Is(err, errInterrupted):
 		return exitInterrupted
 	case started || code == remuda.Internal || isDiskFull(err):

@@ -5,8 +5,6 @@
 package report
 
 import (
-	"io"
-
 	"remuda"
 	"remuda/eval"
 	"remuda/imageio"
@@ -46,15 +44,3 @@ type CurveReport struct {
 	Curve *eval.LearningCurve
 	Test  string // the test file's name
 }
-
-// Run writes the report of a training.
-func Run(w io.Writer, r RunReport) error { return nil }
-
-// Evaluation writes the report of an evaluation.
-func Evaluation(w io.Writer, r EvaluationReport) error { return nil }
-
-// Comparison writes the report of a comparison.
-func Comparison(w io.Writer, r ComparisonReport) error { return nil }
-
-// Curve writes the report of a learning curve.
-func Curve(w io.Writer, r CurveReport) error { return nil }

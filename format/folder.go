@@ -11,11 +11,15 @@ import (
 )
 
 // filesBelow lists the files below a folder with one of the extensions
-// (lower case), as sorted slash paths relative to it. Hidden files and folders
-// are passed over, links to files taken.
+// (lower case), as sorted slash paths relative to it. The folder may be a link;
+// below it, hidden files and folders are passed over and links to files taken.
 func filesBelow(folder string, extensions ...string) ([]string, error) {
 	var files []string
-	err := filepath.WalkDir(folder, func(p string, d fs.DirEntry, err error) error {
+	folder, err := filepath.EvalSymlinks(folder) // the walk wouldn't follow one
+	if err != nil {
+		return nil, err
+	}
+	err = filepath.WalkDir(folder, func(p string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return err

@@ -1,6 +1,7 @@
 package format
 
 import (
+	"os"
 	"path/filepath"
 	"reflect"
 	"testing"
@@ -204,6 +205,19 @@ func TestReadYOLOLayouts(t *testing.T) {
 				t.Errorf("categories %v", d.Categories)
 			}
 		})
+	}
+}
+
+// Ensure folders may be links to where the files really are.
+func TestReadFollowsLinkedFolders(t *testing.T) {
+	root := t.TempDir()
+	write(t, root, map[string]string{"disk/pictures/a.jpg": "", "set/classes.txt": "horse", "set/labels/a.txt": "0 0.5 0.5 0.2 0.2"})
+	if err := os.Symlink(filepath.Join(root, "disk", "pictures"), filepath.Join(root, "set", "images")); err != nil {
+		t.Fatal(err)
+	}
+	d, err := Read(filepath.Join(root, "set"), Options{Size: sizeOf(100, 80)})
+	if err != nil || len(d.Items) != 1 || len(d.Annotations) != 1 {
+		t.Errorf("got %+v, %v", d, err)
 	}
 }
 

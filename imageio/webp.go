@@ -158,25 +158,36 @@ func fancyUpsample(m *image.YCbCr) *RGB {
 	w, h := m.Rect.Dx(), m.Rect.Dy()
 	cw, ch := (w+1)/2, (h+1)/2
 	out := NewRGB(w, h)
+	u, v := make([]byte, 2*cw), make([]byte, 2*cw)
 	for y := range h {
 		near := y / 2 * m.CStride
-		other := min(max(y/2+2*(y&1)-1, 0), ch-1) * m.CStride
-		for x := range w {
-			nx := x / 2
-			ox := min(max(nx+2*(x&1)-1, 0), cw-1)
-			mix := func(p []byte) int32 { return mixChroma(p[near+nx], p[near+ox], p[other+nx], p[other+ox]) }
-			yuvToRGB(out.Pix[3*(y*w+x):], int32(m.Y[y*m.YStride+x]), mix(m.Cb), mix(m.Cr))
+		far := min(max(y/2+2*(y&1)-1, 0), ch-1) * m.CStride
+		widenMixed(u, m.Cb[near:near+cw], m.Cb[far:far+cw])
+		widenMixed(v, m.Cr[near:near+cw], m.Cr[far:far+cw])
+		dst := out.Pix[3*y*w : 3*(y+1)*w]
+		for x, luma := range m.Y[y*m.YStride:][:w] {
+			yuvToRGB(dst[3*x:3*x+3], int32(luma), int32(u[x]), int32(v[x]))
 		}
 	}
 	return out
 }
 
+// widenMixed doubles a row of chroma, given the nearest row and the next.
+func widenMixed(dst, near, far []byte) {
+	last := len(near) - 1
+	for x := range near {
+		l, r := max(x-1, 0), min(x+1, last)
+		dst[2*x] = mixChroma(near[x], near[l], far[x], far[l])
+		dst[2*x+1] = mixChroma(near[x], near[r], far[x], far[r])
+	}
+}
+
 // mixChroma weighs the near sample, its neighbours across and down, and the
 // diagonal one 9 3 3 1, with libwebp's two-step rounding.
-func mixChroma(near, across, down, diagonal byte) int32 {
+func mixChroma(near, across, down, diagonal byte) byte {
 	n, a, d, g := int32(near), int32(across), int32(down), int32(diagonal)
 	diag := (n + a + d + g + 8 + 2*(a+d)) >> 3 // along the diagonal that n isn't on
-	return (diag + n) >> 1
+	return byte((diag + n) >> 1)
 }
 
 func yuvToRGB(dst []byte, y, u, v int32) {

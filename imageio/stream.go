@@ -18,11 +18,36 @@ type Result struct {
 // when ctx ends, its error is yielded once as the last result. No goroutine
 // outlives the loop.
 func Stream(ctx context.Context, paths []string, workers, ahead int) iter.Seq2[int, Result] {
-	return stream(ctx, paths, workers, ahead, Open)
+	return ordered(ctx, paths, workers, ahead, func(path string, err error) Result {
+		if err != nil {
+			return Result{Err: err}
+		}
+		m, err := Open(path)
+		return Result{m, err}
+	})
 }
 
-func stream(ctx context.Context, paths []string, workers, ahead int, open func(string) (*RGB, error)) iter.Seq2[int, Result] {
-	return func(yield func(int, Result) bool) {
+// Inspected is what Inspect found in a file, or why it found nothing.
+type Inspected struct {
+	Inspection
+	Err error // of Inspect, or the context's
+}
+
+// InspectAll inspects files on several goroutines, in Stream's way.
+func InspectAll(ctx context.Context, paths []string, workers int) iter.Seq2[int, Inspected] {
+	return ordered(ctx, paths, workers, workers, func(path string, err error) Inspected {
+		if err != nil {
+			return Inspected{Err: err}
+		}
+		found, err := Inspect(path)
+		return Inspected{found, err}
+	})
+}
+
+// ordered calls work for each path on several goroutines and yields what it
+// returns in order. work gets an error instead of a path where ctx has ended.
+func ordered[T any](ctx context.Context, paths []string, workers, ahead int, work func(path string, err error) T) iter.Seq2[int, T] {
+	return func(yield func(int, T) bool) {
 		ctx, cancel := context.WithCancel(ctx)
 		var running sync.WaitGroup
 		defer running.Wait()
@@ -30,14 +55,14 @@ func stream(ctx context.Context, paths []string, workers, ahead int, open func(s
 
 		type job struct {
 			path string
-			done chan Result
+			done chan T
 		}
 		jobs := make(chan job)
-		order := make(chan chan Result, max(ahead, 1))
+		order := make(chan chan T, max(ahead, 1))
 		running.Go(func() {
 			defer close(jobs)
 			for _, path := range paths {
-				done := make(chan Result, 1)
+				done := make(chan T, 1)
 				if !send(ctx, order, done) || !send(ctx, jobs, job{path, done}) {
 					return
 				}
@@ -46,22 +71,21 @@ func stream(ctx context.Context, paths []string, workers, ahead int, open func(s
 		for range max(workers, 1) {
 			running.Go(func() {
 				for j := range jobs {
-					m, err := open(j.path)
-					j.done <- Result{m, err}
+					j.done <- work(j.path, nil)
 				}
 			})
 		}
 		for i := range paths {
 			done, err := receive(ctx, order)
-			var r Result
+			var result T
 			if err == nil {
-				r, err = receive(ctx, done)
+				result, err = receive(ctx, done)
 			}
 			if err != nil {
-				yield(i, Result{Err: err})
+				yield(i, work("", err))
 				return
 			}
-			if !yield(i, r) {
+			if !yield(i, result) {
 				return
 			}
 		}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -111,15 +112,37 @@ func TestStreamLooksAheadNoFurther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const workers, ahead = 3, 5
 		var opened atomic.Int64
-		open := func(path string) (*RGB, error) {
+		open := func(path string, err error) Result {
 			opened.Add(1)
-			return Open(path)
+			return Result{Err: err}
 		}
-		for i := range stream(t.Context(), paths, workers, ahead, open) {
+		for i := range ordered(t.Context(), paths, workers, ahead, open) {
 			synctest.Wait() // until every other goroutine is blocked
 			if n := int(opened.Load()); n > i+1+ahead+workers {
 				t.Fatalf("%d files were opened when image %d was looked at", n, i)
 			}
 		}
 	})
+}
+
+// Ensure all broken files are found in one go.
+func TestInspectAllNamesEveryBrokenFile(t *testing.T) {
+	paths := manyFiles(t, 12)
+	for _, i := range []int{2, 9} {
+		if err := os.Truncate(paths[i], 200); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var broken []int
+	for i, r := range InspectAll(t.Context(), paths, 3) {
+		switch {
+		case r.Err != nil && strings.Contains(r.Err.Error(), paths[i]):
+			broken = append(broken, i)
+		case r.Err != nil || r.Width != i+1:
+			t.Errorf("image %d: %+v", i, r)
+		}
+	}
+	if !slices.Equal(broken, []int{2, 9}) {
+		t.Errorf("broken files %v, want 2 and 9", broken)
+	}
 }

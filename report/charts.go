@@ -269,18 +269,21 @@ func forest(rows []eval.Difference) template.HTML {
 	}
 	step := roundStep(reach / 2)
 	reach = step * math.Ceil(reach/step-1e-9)
-	p := newPlot("differences of the numbers with 95 % intervals", axis{label: "worse  ←  B − A  →  better", lo: -reach, hi: reach, format: signedTick}, axis{lo: 0, hi: 1})
-	p.height = top + bottom + row*float64(len(rows))
-	x := func(v float64) float64 { return words + (v+reach)/(2*reach)*(p.width-words-right) }
-	for v := -reach; v <= reach+1e-9; v += step {
-		p.add(`<line class="%v" x1="%v" x2="%v" y1="%v" y2="%v"/>`, gridClass(v), x(v), x(v), top, p.height-bottom)
-		p.text("tick", "middle", x(v), p.height-bottom+16, signedTick(v))
+	x := axis{label: "worse  ←  B − A  →  better", lo: -reach, hi: reach, format: signedTick}
+	for n := -math.Round(reach / step); n <= math.Round(reach/step); n++ {
+		x.ticks = append(x.ticks, n*step)
 	}
+	p := newPlot("differences of the numbers with 95 % intervals", x, axis{lo: 0, hi: 1})
+	p.left, p.height = words, top+bottom+row*float64(len(rows))
+	for _, v := range x.ticks {
+		p.upright("grid", v)
+	}
+	p.upright("axis", 0)
 	for i, d := range rows {
 		y := top + row*(float64(i)+0.5)
 		p.text("strong", "end", words-10, y+4, metricName(d.Metric))
 		if d.A < 0 || d.B < 0 {
-			p.text("tick", "start", x(0)+6, y+4, "nothing to measure")
+			p.text("tick", "start", p.px(0)+6, y+4, "nothing to measure")
 			continue
 		}
 		class := "same"
@@ -289,17 +292,10 @@ func forest(rows []eval.Difference) template.HTML {
 		} else if d.Clear {
 			class = "worse"
 		}
-		p.add(`<line class="whisker %v" x1="%v" x2="%v" y1="%v" y2="%v"/>`, class, x(d.Interval[0]), x(d.Interval[1]), y, y)
-		p.add(`<circle class="dot %v" cx="%v" cy="%v" r="4.5"><title>%v</title></circle>`, class, x(d.Value), y, signed(d.Value))
+		p.add(`<line class="whisker %v" x1="%v" x2="%v" y1="%v" y2="%v"/>`, class, p.px(d.Interval[0]), p.px(d.Interval[1]), y, y)
+		p.add(`<circle class="dot %v" cx="%v" cy="%v" r="4.5"><title>%v</title></circle>`, class, p.px(d.Value), y, signed(d.Value))
 	}
 	return p.svg()
-}
-
-func gridClass(v float64) string {
-	if math.Abs(v) < 1e-9 {
-		return "axis"
-	}
-	return "grid"
 }
 
 func signedTick(v float64) string {

@@ -73,7 +73,7 @@ func newVerdict(e *eval.Evaluation, images Opener) *verdict {
 	matches := e.Matches()
 	g := newGallery(e.Truth, images, matches)
 	v := &verdict{page: page{Gallery: g}, Optimistic: e.Optimistic, Metrics: e.Metrics, Categories: e.Categories}
-	v.Lead = fmt.Sprintf("Of %s to find, %s were found and %s missed; %s predicted where nothing is.",
+	v.Lead = fmt.Sprintf("Of %s to find, %s were found and %s missed; %s predicted match none.",
 		plural(e.GroundTruths, "box"), thousands(e.TP), thousands(e.FN), plural(e.FP, "box"))
 	v.Heads = []head{
 		metric("F1 at IoU ≥ 0.5", e.F1, e.Intervals.F1),
@@ -285,9 +285,9 @@ func (v *verdict) crops(list []eval.Match, most int, names map[int64]string, wor
 func (v *verdict) candidates(matches []eval.Match, threshold float64, names map[int64]string) []*card {
 	words := func(m eval.Match) []string {
 		if m.Matched {
-			return []string{fmt.Sprintf("confidence %.3f", m.Confidence), "finds its ground truth"}
+			return []string{fmt.Sprintf("confidence %.3f", m.Confidence), fmt.Sprintf("finds its ground truth, IoU %.2f", m.IoU)}
 		}
-		return append(wrongWords(m), "wrong")
+		return wrongWords(m)
 	}
 	var shown []*card
 	for _, below := range []bool{true, false} {

@@ -126,10 +126,12 @@ func (g *gallery) whole(item int64, names map[int64]string) *card {
 		return nil
 	}
 	c := &card{Picture: p, View: fmt.Sprintf("0 0 %g %g", p.Width, p.Height), Ratio: p.Width / p.Height, Title: p.File}
-	letters := max(p.Width, p.Height) / 32
+	letters := 11 * max(p.Width/300, p.Height/225) // 11 pixels on a card of 300 by 225
 	for _, m := range g.boxes[item] {
 		if m.Outcome != eval.Below {
-			c.Boxes = append(c.Boxes, newShape(m, names, letters, p))
+			s := newShape(m, names)
+			s.label(m, names, letters, p)
+			c.Boxes = append(c.Boxes, s)
 		}
 	}
 	slices.SortStableFunc(c.Boxes, func(a, b shape) int { return cmp.Compare(order(a.Class), order(b.Class)) })
@@ -149,46 +151,49 @@ func (g *gallery) crop(m eval.Match, names map[int64]string) *card {
 		return nil
 	}
 	side := max(m.Box.Width(), m.Box.Height())*1.5 + 16
-	x := around((m.Box.X0+m.Box.X1)/2, side, p.Width)
-	y := around((m.Box.Y0+m.Box.Y1)/2, side, p.Height)
+	x := around(m.Box.X0, m.Box.X1, side, p.Width)
+	y := around(m.Box.Y0, m.Box.Y1, side, p.Height)
 	view := geom.Box{X0: x, Y0: y, X1: x + side, Y1: y + side}
 	c := &card{Picture: p, View: fmt.Sprintf("%.1f %.1f %.1f %.1f", x, y, side, side), Ratio: 1, Title: p.File}
 	for _, other := range g.boxes[m.ItemID] {
 		same := other.Prediction == m.Prediction && other.AnnotationID == m.AnnotationID
 		if !same && !other.Prediction && other.Box.Intersect(view) > 0 {
-			c.Boxes = append(c.Boxes, newShape(other, nil, side/16, p))
+			c.Boxes = append(c.Boxes, newShape(other, names))
 		}
 	}
-	own := newShape(m, nil, side/16, p)
+	own := newShape(m, names)
 	own.Class += " own"
 	c.Boxes = append(c.Boxes, own)
 	return c
 }
 
-// around returns where a view of some side begins so that it is centred on c, but
-// stays on the image where that is large enough.
-func around(c, side, length float64) float64 {
-	if side >= length {
-		return (length - side) / 2
+// around returns where a view of some side begins so that lo to hi is in its
+// middle. It stays on the image where that is large enough and holds the box.
+func around(lo, hi, side, length float64) float64 {
+	begin, end := min(lo, 0), max(hi, length)
+	if side >= end-begin {
+		return (begin + end - side) / 2
 	}
-	return min(max(c-side/2, 0), length-side)
+	return min(max((lo+hi-side)/2, begin), end-side)
 }
 
-// newShape returns a box with its label inside the image, or without a label
-// where names is nil.
-func newShape(m eval.Match, names map[int64]string, letters float64, p *picture) shape {
-	s := shape{X: m.Box.X0, Y: m.Box.Y0, W: m.Box.Width(), H: m.Box.Height(), Class: string(m.Outcome), Size: letters, Tip: tip(m)}
+// newShape returns a box without a label.
+func newShape(m eval.Match, names map[int64]string) shape {
+	s := shape{X: m.Box.X0, Y: m.Box.Y0, W: m.Box.Width(), H: m.Box.Height(), Class: string(m.Outcome), Tip: names[m.CategoryID] + ": " + tip(m)}
 	if !m.Prediction && m.Outcome == eval.Found {
 		s.Class = "truth"
 	}
-	if names == nil {
-		return s
-	}
+	return s
+}
+
+// label writes a box's category and confidence inside the image.
+func (s *shape) label(m eval.Match, names map[int64]string, letters float64, p *picture) {
+	s.Size = letters
 	switch {
 	case m.Prediction:
-		s.Label = fmt.Sprintf("%s %.2f", names[m.CategoryID], m.Confidence)
+		s.Label = fmt.Sprintf("%s %.2f", clipped(names[m.CategoryID]), m.Confidence)
 	case m.Outcome == eval.Missed:
-		s.Label = names[m.CategoryID] + " missed"
+		s.Label = clipped(names[m.CategoryID]) + " missed"
 	}
 	if len(names) == 1 { // the only category goes without saying
 		s.Label = ""
@@ -203,7 +208,15 @@ func newShape(m eval.Match, names map[int64]string, letters float64, p *picture)
 	if m.Outcome == eval.Missed { // at the other end, where a prediction's label isn't
 		s.LabelY = min(s.Y+s.H, p.Height) - letters*0.35
 	}
-	return s
+}
+
+// clipped shortens a name for a label on an image.
+func clipped(name string) string {
+	const letters = 14
+	if r := []rune(name); len(r) > letters {
+		return string(r[:letters-1]) + "…"
+	}
+	return name
 }
 
 // tip words what became of a box.

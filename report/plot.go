@@ -13,14 +13,13 @@ import (
 // readable on a phone, and the margins that the axes' words need.
 const (
 	plotWidth, plotHeight    = 440.0, 270.0
-	left, right, top, bottom = 44.0, 12.0, 10.0, 36.0
+	left, right, top, bottom = 44.0, 16.0, 10.0, 36.0
 )
 
 // axis maps values to one side of a plot.
 type axis struct {
 	label  string
 	lo, hi float64
-	log    bool
 	ticks  []float64
 	format func(float64) string
 }
@@ -31,24 +30,22 @@ type point struct{ x, y float64 }
 // plot collects the SVG of a chart. Classes are styled in page.css.
 type plot struct {
 	x, y          axis
+	left          float64 // margin for the y axis's words
 	width, height float64
 	title         string // read out instead of the picture
 	body          strings.Builder
 }
 
 func newPlot(title string, x, y axis) *plot {
-	return &plot{title: title, x: x, y: y, width: plotWidth, height: plotHeight}
+	return &plot{title: title, x: x, y: y, left: left, width: plotWidth, height: plotHeight}
 }
 
 // place returns where a value lies from 0 to 1 along the axis.
 func (a axis) place(v float64) float64 {
-	if a.log {
-		return math.Log(v/a.lo) / math.Log(a.hi/a.lo)
-	}
 	return (v - a.lo) / (a.hi - a.lo)
 }
 
-func (p *plot) px(x float64) float64 { return left + p.x.place(x)*(p.width-left-right) }
+func (p *plot) px(x float64) float64 { return p.left + p.x.place(x)*(p.width-p.left-right) }
 func (p *plot) py(y float64) float64 { return p.height - bottom - p.y.place(y)*(p.height-top-bottom) }
 
 // add appends SVG; numbers are rounded to a hundredth, words escaped; all verbs are %v.
@@ -117,14 +114,14 @@ func (p *plot) svg() template.HTML {
 	p.body.Reset()
 	p.add(`<svg class="plot" viewBox="0 0 %v %v" role="img" aria-label="%v">`, p.width, p.height, p.title)
 	for _, t := range p.y.ticks {
-		p.add(`<line class="grid" x1="%v" x2="%v" y1="%v" y2="%v"/>`, left, p.width-right, p.py(t), p.py(t))
-		p.text("tick", "end", left-6, p.py(t)+4, p.y.format(t))
+		p.add(`<line class="grid" x1="%v" x2="%v" y1="%v" y2="%v"/>`, p.left, p.width-right, p.py(t), p.py(t))
+		p.text("tick", "end", p.left-6, p.py(t)+4, p.y.format(t))
 	}
 	for _, t := range p.x.ticks {
 		p.text("tick", "middle", p.px(t), p.height-bottom+16, p.x.format(t))
 	}
-	p.add(`<line class="axis" x1="%v" x2="%v" y1="%v" y2="%v"/>`, left, p.width-right, p.height-bottom, p.height-bottom)
-	p.text("label", "middle", (left+p.width-right)/2, p.height-4, p.x.label)
+	p.add(`<line class="axis" x1="%v" x2="%v" y1="%v" y2="%v"/>`, p.left, p.width-right, p.height-bottom, p.height-bottom)
+	p.text("label", "middle", (p.left+p.width-right)/2, p.height-4, p.x.label)
 	p.body.WriteString(front)
 	p.body.WriteString("</svg>")
 	return template.HTML(p.body.String()) // all words went through add, which escapes them

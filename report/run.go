@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"remuda"
+	"remuda/eval"
 )
 
 // runPage is what is shown of a training.
@@ -31,6 +32,11 @@ func Run(w io.Writer, r RunReport) error {
 		p.Verdict.Heading = "On validation data"
 		p.Verdict.Lead += fmt.Sprintf(" These are the weights of epoch %d, which had the best F1 there, so a test set will be a little less kind.", r.Card.Epoch)
 		p.Verdict.Optimistic = false // said in the lead: choosing on validation data is what it is for
+		for i := range p.Verdict.Passport {
+			if f := &p.Verdict.Passport[i]; f.Value == eval.OwnThreshold {
+				f.Value = "these validation data"
+			}
+		}
 		p.Gallery, p.Explorer = p.Verdict.Gallery, p.Verdict.Explorer
 	}
 	if len(r.Steps) > 0 || len(r.Epochs) > 0 {
@@ -54,7 +60,7 @@ func runSub(r RunReport) string {
 		}
 		words = append(words, c.Name)
 	}
-	return fmt.Sprintf("%s · %s from %s · trained on %s, %s", strings.Join(words, ", "), plural(len(r.Card.Categories), "category"), r.Card.Data.Train.File,
+	return fmt.Sprintf("%s: %s · trained on %s, %s, %s", plural(len(r.Card.Categories), "category"), strings.Join(words, ", "), r.Card.Data.Train.File,
 		plural(r.Card.Data.Train.Items, "image"), plural(r.Card.Data.Train.Annotations, "box"))
 }
 

@@ -45,7 +45,8 @@
       const between = lower ? s >= threshold && s < data.threshold : s >= data.threshold && s < threshold;
       if (between) held++;
       c.classList.toggle('in', between && shown < 36 && ++shown > 0);
-      c.querySelector('.tag').textContent = lower ? 'comes in' : 'goes out';
+      const tag = c.querySelector('.tag');
+      tag.textContent = (lower ? 'in: ' : 'out: ') + (tag.classList.contains('tp') ? 'right' : 'wrong');
     }
     const moved = Math.abs(now.tp - base.tp) + Math.abs(now.fp - base.fp);
     $('moved').textContent = !moved ? 'Move the line to see the boxes that come in or go out.'

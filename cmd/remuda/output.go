@@ -62,26 +62,23 @@ func (m *Main) newBar() *bar {
 	return b
 }
 
-// update shows how much is done, of 1, with the words around it. It may be
-// called as often as one likes.
+// update shows how much is done, of 1, with the words around it; what does not
+// fit the terminal is cut off. It may be called as often as one likes.
 func (b *bar) update(done float64, before, after string) {
-	if now := time.Now(); now.Sub(b.last) < b.every && done < 1 {
+	now := time.Now()
+	if now.Sub(b.last) < b.every && done < 1 {
 		return
-	} else {
-		b.last = now
 	}
+	b.last = now
 	if b.width == 0 {
 		if done < 1 {
 			fmt.Fprintf(b.w, "%s %3.0f %%  %s\n", before, 100*done, after)
 		}
 		return
 	}
-	line := before + "  " + after
-	const cells = 24
-	if b.width > len(line)+cells+3 {
-		full := int(done * cells)
-		line = before + " [" + strings.Repeat("█", full) + strings.Repeat("·", cells-full) + "] " + after
-	}
+	const cells = 20
+	full := min(max(int(done*cells), 0), cells)
+	line := before + " [" + strings.Repeat("█", full) + strings.Repeat("·", cells-full) + "] " + after
 	if runes := []rune(line); len(runes) > b.width-1 {
 		line = string(runes[:b.width-1])
 	}

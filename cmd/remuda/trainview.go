@@ -68,8 +68,8 @@ func (v *trainView) step(s remuda.StepEvent) {
 	total := v.start.Epochs * v.start.StepsPerEpoch
 	l := s.Losses
 	v.bar.update(float64(s.Step)/float64(max(total, 1)), fmt.Sprintf("epoch %d/%d", s.Epoch, v.start.Epochs), fmt.Sprintf(
-		"%.2g images/s  loss %.3f (class %.3f, box %.3f, objectness %.3f, proposal %.3f)  %s left",
-		v.images/max(v.pace, 1e-9), l.Total, l.Classifier, l.BoxReg, l.Objectness, l.RPNBoxReg, duration(float64(total-s.Step)*v.pace)))
+		"%.2f images/s  %s left  loss %.3f: class %.3f, box %.3f, objectness %.3f, proposal %.3f",
+		v.images/max(v.pace, 1e-9), duration(float64(total-s.Step)*v.pace), l.Total, l.Classifier, l.BoxReg, l.Objectness, l.RPNBoxReg))
 }
 
 func (v *trainView) epoch(e remuda.EpochEvent) error {

@@ -60,3 +60,14 @@ func Find(name, arch string) (Source, error) {
 	return Source{}, remuda.Errorf(remuda.Invalid, "no weights are called %q for %s", name, arch).
 		WithHint("`remuda weights ls` shows what there is")
 }
+
+// Known returns the file of the catalogue that has a SHA-256, for an
+// architecture.
+func Known(sum, arch string) (Source, bool) {
+	for _, s := range Catalogue() {
+		if s.Arch == arch && strings.HasPrefix(sum, s.Prefix()) {
+			return s, true
+		}
+	}
+	return Source{}, false
+}

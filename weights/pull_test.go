@@ -364,6 +364,12 @@ func TestTheCatalogueServesEveryArchitecture(t *testing.T) {
 			}
 		}
 	}
+	if s, ok := Known("258fb6c6"+strings.Repeat("0", 56), remuda.ResNet50FPN); !ok || s.Name != COCO {
+		t.Errorf("a known sum gives %+v, %v", s, ok)
+	}
+	if _, ok := Known(strings.Repeat("0", 64), remuda.ResNet50FPN); ok {
+		t.Error("an unknown sum is known")
+	}
 	if _, err := Find("jft", remuda.DefaultArch); remuda.CodeOf(err) != remuda.Invalid {
 		t.Errorf("got %v", err)
 	}

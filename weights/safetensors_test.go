@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"remuda"
@@ -67,6 +68,10 @@ func TestAFailedWriteLeavesTheOldFile(t *testing.T) {
 	}
 	cause := errors.New("the engine has gone")
 	failing := Array{Name: "a", Shape: []int{1}, Read: func() ([]float32, error) { return nil, cause }}
+	full := Array{Name: "a", Shape: []int{1}, Read: func() ([]float32, error) { return nil, syscall.ENOSPC }}
+	if _, err := WriteSafetensors(path, []Array{full}, nil); remuda.CodeOf(err) != remuda.Unavailable || !strings.Contains(err.Error(), "disk is full") {
+		t.Errorf("a full disk: %v", err)
+	}
 	wrongCount := Values("a", []int{2}, []float32{1})
 	for _, a := range []Array{failing, wrongCount} {
 		if _, err := WriteSafetensors(path, []Array{a}, nil); err == nil {

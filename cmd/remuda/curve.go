@@ -75,11 +75,11 @@ func (c *curveCmd) prepare(m *Main) (question, error) {
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return question{}, remuda.Errorf(remuda.Conflict, "%s is no folder", c.Out).WithHint("give --out a new folder")
 	}
-	q, err := m.ask(c.Test, c.Format, c.Images)
+	q, err := m.ask(labels{c.Test, c.Format, "test"}, c.Images)
 	if err != nil {
 		return q, err
 	}
-	learn, err := readLabels(c.Train, c.Format, q.images)
+	learn, err := labels{c.Train, c.Format, "train"}.read(q.images)
 	if err != nil {
 		return q, err
 	}

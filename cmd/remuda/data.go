@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -20,13 +21,26 @@ import (
 	"remuda/lint"
 )
 
-// readLabels reads a label file that has something to learn from or to score by.
-func readLabels(path, kind, images string) (remuda.Dataset, error) {
-	d, err := format.Read(path, format.Options{Kind: kind, Images: images, Size: sizeOf})
+// labels names label files.
+type labels struct {
+	path string
+	kind string // auto, coco, voc or yolo
+	part string // train, val or test: which part of a YOLO data.yaml, which lists several
+}
+
+// read reads labels that have something to learn from or to score by. Images is
+// the folder of images, "" where there is none.
+func (l labels) read(images string) (remuda.Dataset, error) {
+	o := format.Options{Kind: l.kind, Images: images, Size: sizeOf}
+	switch strings.ToLower(filepath.Ext(l.path)) {
+	case ".yaml", ".yml":
+		o.Split = l.part
+	}
+	d, err := format.Read(l.path, o)
 	if err != nil {
 		return d, invalid(err)
 	}
-	return d, format.RequireBoxes(path, d)
+	return d, format.RequireBoxes(l.path, d)
 }
 
 func sizeOf(file string) (w, h int, err error) {

@@ -21,6 +21,7 @@ type evalCmd struct {
 	Predictions string `help:"A COCO results file to score instead of a model." placeholder:"FILE"`
 	Data        string `required:"" help:"Labels to score by." placeholder:"FILE"`
 	Format      string `help:"Format of the labels: auto, coco, voc or yolo (default auto)." enum:"auto,coco,voc,yolo" default:"auto"`
+	Split       string `help:"Part of a YOLO data.yaml to score by: train, val or test (default test)." enum:"train,val,test" default:"test"`
 	Out         string `help:"Folder for the numbers, every box's match and a report." placeholder:"DIR"`
 	JSON        bool   `name:"json" help:"Print one JSON object."`
 	engineFlags
@@ -53,7 +54,7 @@ func (c *evalCmd) Run(m *Main) error {
 	if err := c.check(); err != nil {
 		return err
 	}
-	q, err := m.ask(c.Data, c.Format, c.Images)
+	q, err := m.ask(labels{c.Data, c.Format, c.Split}, c.Images)
 	if err != nil {
 		return err
 	}
@@ -99,8 +100,8 @@ func (c *evalCmd) check() error {
 }
 
 // ask reads the data that a model is asked about.
-func (m *Main) ask(file, kind, images string) (question, error) {
-	q := question{file: file}
+func (m *Main) ask(from labels, images string) (question, error) {
+	q := question{file: from.path}
 	if images != "" {
 		if err := requireFolder(images); err != nil {
 			return q, err
@@ -112,7 +113,7 @@ func (m *Main) ask(file, kind, images string) (question, error) {
 		q.images = dir
 	}
 	var err error
-	q.truth, err = readLabels(file, kind, q.images)
+	q.truth, err = from.read(q.images)
 	return q, err
 }
 

@@ -120,7 +120,7 @@ func (c *trainCmd) readData(m *Main, spec *remuda.TrainSpec) error {
 	if err != nil {
 		return fmt.Errorf("find the folder of images: %w", err)
 	}
-	learn, err := readLabels(c.Train, c.Format, dir)
+	learn, err := labels{c.Train, c.Format, "train"}.read(dir)
 	if err != nil {
 		return err
 	}
@@ -131,7 +131,7 @@ func (c *trainCmd) readData(m *Main, spec *remuda.TrainSpec) error {
 	}
 	var val *remuda.Dataset
 	if c.Val != "" {
-		d, err := readLabels(c.Val, c.Format, dir)
+		d, err := labels{c.Val, c.Format, "val"}.read(dir)
 		if err != nil {
 			return err
 		}
@@ -222,7 +222,7 @@ func (c *trainCmd) agree(was remuda.TrainSpec) error {
 	if c.Weights != "" && c.Weights != r.Weights {
 		name := c.Weights
 		if sum, err := weights.SHA256(c.Weights); err == nil {
-			name = sum
+			name = nameOfFile(sum, r.Arch)
 		}
 		agreeText(&a, "--weights", name, r.Weights)
 	}
@@ -281,7 +281,7 @@ func (m *Main) train(spec remuda.Spec, asJSON bool) error {
 	switch {
 	case errors.Is(err, errInterrupted):
 		return remuda.Errorf(remuda.Unavailable, "%w", errInterrupted).WithHint("go on with %s", goOn)
-	case !started && !spec.Train.Resume:
+	case !started && !spec.Train.Resume && remuda.CodeOf(err) != remuda.Conflict: // which is another process in it
 		removeUnstarted(out)
 	case started && remuda.CodeOf(err) != remuda.Invalid:
 		hint := "go on from the last checkpoint with " + goOn

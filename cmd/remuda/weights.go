@@ -131,7 +131,16 @@ func (m *Main) initialWeights(name, arch string) (initial, error) {
 	if err != nil {
 		return initial{}, err
 	}
-	return initial{sum, name}, fits(name, arch)
+	return initial{nameOfFile(sum, arch), name}, fits(name, arch)
+}
+
+// nameOfFile returns what a recipe calls a file of weights: a file that is one
+// of the catalogue goes by its name there, wherever it lies.
+func nameOfFile(sum, arch string) string {
+	if s, ok := weights.Known(sum, arch); ok {
+		return s.Name
+	}
+	return sum
 }
 
 // elsewhere names the two ways on for somebody who can't download.

@@ -244,6 +244,8 @@ func (v *verdict) missedCards(matches []eval.Match, names map[int64]string) card
 		switch {
 		case m.Matched:
 			words = append(words, "found, but under the threshold")
+		case m.IoU >= eval.MatchIoU:
+			words = append(words, "what overlaps it matches another")
 		case m.IoU >= 0.1:
 			words = append(words, fmt.Sprintf("best overlap %.2f", m.IoU))
 		default:

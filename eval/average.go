@@ -18,7 +18,7 @@ type average struct {
 // give COCO's numbers.
 type averager struct {
 	weight []int32                 // of every image
-	best   [steps][recalls]float64 // the best precision at which a recall is the highest reached
+	best   [recalls][steps]float64 // the best precision at which a recall is the highest reached
 	known  [][]uint8               // the reach of small numbers of positives, since draws ask for the same again
 	large  []uint8
 }
@@ -37,8 +37,8 @@ func (v *averager) of(c *column, r int) average {
 	}
 	found := v.sweep(&c.lines[r], v.reach(positives))
 	a := average{ok: true}
+	a.precision = v.interpolated()
 	for step := range steps {
-		a.precision[step] = interpolated(&v.best[step])
 		a.recall[step] = float64(found[step]) / float64(positives)
 	}
 	return a
@@ -56,10 +56,7 @@ func (v *averager) sweep(l *lineup, reach []uint8) (found [steps]int32) {
 			seen += v.weight[image]
 		}
 		at = e.wrong
-		w := v.weight[e.image]
-		if w == 0 {
-			continue
-		}
+		w := v.weight[e.image] // of 0 too, since it may end a row
 		seen += w
 		for ig := e.ig; ig != 0; ig &= ig - 1 {
 			ignored[bits.TrailingZeros16(ig)] += w
@@ -67,8 +64,11 @@ func (v *averager) sweep(l *lineup, reach []uint8) (found [steps]int32) {
 		for tp := e.tp; tp != 0; tp &= tp - 1 {
 			step := bits.TrailingZeros16(tp)
 			found[step] += w
+			if e.last>>step&1 == 0 {
+				continue
+			}
 			precision := float64(found[step]) / (float64(seen-ignored[step]) + oneMore)
-			best := &v.best[step][reach[found[step]]-1] // recall 0 is always reached
+			best := &v.best[reach[found[step]]-1][step] // recall 0 is always reached
 			*best = max(*best, precision)
 		}
 	}
@@ -137,15 +137,20 @@ func recallLevel(r int) float64 {
 	return float64(r) * 0.01
 }
 
-// interpolated returns the mean over the 101 recalls of the best precision at
-// that recall or a higher one.
-func interpolated(best *[recalls]float64) float64 {
-	most, sum := 0.0, 0.0
+// interpolated returns, at each limit, the mean over the 101 recalls of the
+// best precision at that recall or a higher one.
+func (v *averager) interpolated() (mean [steps]float64) {
+	var most [steps]float64
 	for r := recalls - 1; r >= 0; r-- {
-		most = max(most, best[r])
-		sum += most
+		for step, best := range &v.best[r] {
+			most[step] = max(most[step], best)
+			mean[step] += most[step]
+		}
 	}
-	return sum / recalls
+	for step := range mean {
+		mean[step] /= recalls
+	}
+	return mean
 }
 
 // total gathers COCO's means over categories, and over IoU limits from one to another.

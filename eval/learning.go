@@ -67,7 +67,7 @@ func Learn(sizes []Size) (*LearningCurve, error) {
 		}
 	}
 	if different < minSizes {
-		c.Refused = fmt.Sprintf("%d different sizes are too few to see ahead; it takes %d", different, minSizes)
+		c.Refused = fmt.Sprintf("it takes %d different sizes to see ahead, and there are %d", minSizes, different)
 		return c, nil
 	}
 	c.fit()

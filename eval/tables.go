@@ -66,10 +66,12 @@ type lineup struct {
 }
 
 // event is a prediction that is a true positive or ignored at some limits.
+// Precision rises along a row of true positives, so only the last of a row can be the best.
 type event struct {
 	wrong  int32 // plain false positives before it
 	image  int32
 	tp, ig uint16
+	last   uint16 // limits at which it ends a row of true positives
 	rank   uint8
 }
 
@@ -81,8 +83,19 @@ func (c *column) lineUp(r int) {
 		case tp|ig == 0:
 			l.wrong = append(l.wrong, c.image[i])
 		case ig != every:
-			l.events = append(l.events, event{int32(len(l.wrong)), c.image[i], tp, ig, c.rank[i]})
+			l.events = append(l.events, event{wrong: int32(len(l.wrong)), image: c.image[i], tp: tp, ig: ig, rank: c.rank[i]})
 		}
+	}
+	next := event{wrong: int32(len(l.wrong)) + 1}
+	going := uint16(0) // limits at which a row of true positives follows
+	for i := len(l.events) - 1; i >= 0; i-- {
+		e := &l.events[i]
+		if e.wrong != next.wrong {
+			going = 0
+		}
+		e.last = e.tp &^ going
+		going = e.tp | going&e.ig
+		next = *e
 	}
 }
 

@@ -290,7 +290,7 @@ func TestReportsOfLittle(t *testing.T) {
 			return Run(w, RunReport{Steps: []remuda.StepEvent{{Step: 1, Seconds: 1, Images: 2}}})
 		}},
 		"a step of no time":  {"Loss", func(w io.Writer) error { return Run(w, RunReport{Steps: one}) }},
-		"a refused curve":    {"No forecast: 1 different sizes are too few", func(w io.Writer) error { return Curve(w, CurveReport{Curve: refused}) }},
+		"a refused curve":    {"No forecast: it takes 3 different sizes", func(w io.Writer) error { return Curve(w, CurveReport{Curve: refused}) }},
 		"a curve of nothing": {"No forecast", func(w io.Writer) error { return Curve(w, CurveReport{Curve: &eval.LearningCurve{}}) }},
 	} {
 		page := written(t, test.write)

@@ -20,12 +20,11 @@ type matcher struct {
 
 // target is a ground truth of the group at hand.
 type target struct {
-	box     geom.Box
-	area    float64 // of the box
-	size    float64 // that COCO's ranges go by
-	index   int32
-	crowd   bool
-	ignored bool // in the range at hand
+	box   geom.Box
+	area  float64 // of the box
+	size  float64 // that COCO's ranges go by
+	index int32
+	crowd bool
 }
 
 // pair is a target that overlaps the prediction at hand by at least the lowest limit.

@@ -206,6 +206,35 @@ func TestBestThresholdIsTheBest(t *testing.T) {
 	}
 }
 
+func TestCurveIsThinnedAroundTheThreshold(t *testing.T) {
+	truth, _ := generated(11)
+	r := rand.New(rand.NewPCG(1, 1))
+	var predictions []remuda.Annotation
+	for range 3000 {
+		a := truth.Annotations[r.IntN(len(truth.Annotations))]
+		predictions = append(predictions, remuda.Annotation{
+			ItemID: truth.Items[r.IntN(len(truth.Items))].ID, CategoryID: a.CategoryID, Box: a.Box, Confidence: r.Float64(),
+		})
+	}
+	e := evaluated(t, truth, predictions, Options{Bootstrap: -1})
+	all := curve(votes(e.tables.columns), e.GroundTruths)
+	if n := len(e.Curve); n > maxPoints || n < maxPoints/2 || len(all) < 2*maxPoints {
+		t.Fatalf("%d of %d points are kept", n, len(all))
+	}
+	if e.Curve[0] != all[0] || e.Curve[len(e.Curve)-1] != all[len(all)-1] {
+		t.Error("an end is lost")
+	}
+	chosen := slices.IndexFunc(e.Curve, func(p Point) bool { return p.Threshold == e.Threshold })
+	if chosen < 0 || e.Curve[chosen].F1 != e.F1 || e.Curve[chosen].Precision != e.Precision {
+		t.Errorf("the threshold's own point is lost or says otherwise: %v", chosen)
+	}
+	for i := 1; i < len(e.Curve); i++ {
+		if e.Curve[i].Threshold >= e.Curve[i-1].Threshold || e.Curve[i].Recall < e.Curve[i-1].Recall {
+			t.Fatalf("point %d is out of order", i)
+		}
+	}
+}
+
 func TestIntervalsHoldTheNumberAndFollowTheSeed(t *testing.T) {
 	truth, predictions := generated(11)
 	a := evaluated(t, truth, predictions, Options{Seed: 1})

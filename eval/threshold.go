@@ -96,24 +96,21 @@ func bestThreshold(points []Point) float64 {
 	return best.Threshold
 }
 
-// thin leaves at most maxPoints of a curve: both ends, the threshold's point and others
-// evenly along the way.
+// thin leaves at most maxPoints of a curve: both ends, the threshold's point
+// and others evenly along the way.
 func thin(points []Point, threshold float64) []Point {
 	if len(points) <= maxPoints {
 		return points
 	}
-	kept := make([]Point, 0, maxPoints)
 	at, _ := slices.BinarySearchFunc(points, threshold, func(p Point, t float64) int { return cmp.Compare(t, p.Threshold) })
+	places := []int{min(at, len(points)-1)}
 	for i := range maxPoints - 1 {
-		j := i * (len(points) - 1) / (maxPoints - 2)
-		if n := len(kept); n > 0 && at < j && (n == 0 || kept[n-1].Threshold > points[at].Threshold) {
-			kept = append(kept, points[at])
-			at = len(points)
-		}
-		kept = append(kept, points[j])
-		if j == at {
-			at = len(points)
-		}
+		places = append(places, i*(len(points)-1)/(maxPoints-2))
+	}
+	slices.Sort(places)
+	var kept []Point
+	for _, i := range slices.Compact(places) {
+		kept = append(kept, points[i])
 	}
 	return kept
 }

@@ -72,7 +72,7 @@ func TestConvertThereAndBack(t *testing.T) {
 			}
 			o := Options{Kind: kind, Images: filepath.Join(middle, "images"), Size: func(file string) (int, int, error) {
 				for _, item := range d.Items {
-					if strings.HasSuffix(filepath.ToSlash(file), "/images/"+item.File) {
+					if file == filepath.Join(middle, "images", filepath.FromSlash(item.File)) {
 						return item.Width, item.Height, nil
 					}
 				}

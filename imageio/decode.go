@@ -72,6 +72,10 @@ func decode(b []byte, h header) (m *RGB, err error) {
 			m, err = nil, fmt.Errorf("the file is corrupt: %v", r)
 		}
 	}()
+	return decodeUnguarded(b, h)
+}
+
+func decodeUnguarded(b []byte, h header) (*RGB, error) {
 	switch h.Format {
 	case "jpeg":
 		return decodeJPEG(b, h)
@@ -83,6 +87,7 @@ func decode(b []byte, h header) (m *RGB, err error) {
 		return decodeTIFF(b)
 	}
 	var img image.Image
+	var err error
 	switch h.Format {
 	case "png":
 		img, err = png.Decode(bytes.NewReader(b))

@@ -3,7 +3,7 @@ package imageio
 import (
 	"os"
 	"path/filepath"
-	"runtime/debug"
+	"runtime"
 	"testing"
 )
 
@@ -26,25 +26,30 @@ func seed(f *testing.F) {
 // bytes crash a decoder or cost more memory than the limits allow.
 func FuzzDecode(f *testing.F) {
 	seed(f)
-	const limit = 2 << 30
-	debug.SetMemoryLimit(limit)
 	f.Fuzz(func(t *testing.T, b []byte) {
-		info, err := ProbeBytes(b)
+		h, err := probe(memory(b))
 		if err != nil {
 			if m, err := Decode(b); err == nil {
 				t.Fatalf("a file whose header is refused gives %d × %d pixels", m.Width, m.Height)
 			}
 			return
 		}
-		if info.Width*info.Height > 1<<22 {
+		const pixels, most = 1 << 18, 128 << 20 // bytes: what so many pixels may cost at the worst
+		if h.Width*h.Height > pixels {
 			return // allowed, and too slow to fuzz
 		}
-		m, err := Decode(b)
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		m, err := decodeUnguarded(b, h)
+		runtime.ReadMemStats(&after)
+		if used := after.TotalAlloc - before.TotalAlloc; used > most {
+			t.Fatalf("%d × %d pixels cost %d bytes", h.Width, h.Height, used)
+		}
 		if err != nil {
 			return
 		}
-		if m.Width != info.Width || m.Height != info.Height || len(m.Pix) != 3*m.Width*m.Height {
-			t.Fatalf("header says %d × %d, decoded %d × %d with %d bytes", info.Width, info.Height, m.Width, m.Height, len(m.Pix))
+		if m.Width != h.StoredWidth || m.Height != h.StoredHeight || len(m.Pix) != 3*m.Width*m.Height {
+			t.Fatalf("header says %d × %d, decoded %d × %d with %d bytes", h.StoredWidth, h.StoredHeight, m.Width, m.Height, len(m.Pix))
 		}
 	})
 }

@@ -120,7 +120,7 @@ func TestReadNamesWhatIsMissing(t *testing.T) {
 		"nameless/labels/a.txt": "0 0.5 0.5 0.1 0.1", "nameless/images/a.jpg": "",
 		"orphan/classes.txt": "horse", "orphan/labels/b.txt": "0 0.5 0.5 0.1 0.1", "orphan/images/a.jpg": "",
 		"far/data.yaml": "names: [horse]\ntrain: train.txt\n", "far/train.txt": "../../secret.jpg\n",
-		"bare/data.yaml": "names: [horse]\n", "bare/images/a.jpg": "",
+		"bare/data.yaml": "names: [horse]\ntrain: images\n", "bare/images/a.jpg": "",
 	})
 	for _, c := range []struct {
 		path, words string

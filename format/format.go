@@ -29,7 +29,8 @@ type Options struct {
 	// mean nothing without it.
 	Size func(file string) (w, h int, err error)
 	// Split names the part of a YOLO data.yaml to read: train, val or test; "" is
-	// all of them.
+	// all of them. Other labels, and a data.yaml that names no parts, have none
+	// and are read whole.
 	Split string
 }
 

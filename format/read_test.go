@@ -147,7 +147,10 @@ func TestReadYOLOLayouts(t *testing.T) {
 			"data.yaml": "names: {0: horse, 1: foal}\n", "images/a.jpg": "", "images/sub/b.PNG": "", "images/classes.jpg": "",
 			"labels/a.txt": line, "labels/sub/b.txt": "", "labels/classes.txt": "horse\nfoal\n",
 		}, map[string]int{"a.jpg": 1, "sub/b.PNG": 0, "classes.jpg": 0}},
-		{"classes.txt among the labels", "", "", "", map[string]string{
+		{"no splits to choose from", "", "", "val", map[string]string{
+			"data.yaml": "names: [horse, foal]\n", "images/a.jpg": "", "labels/a.txt": line,
+		}, map[string]int{"a.jpg": 1}},
+		{"classes.txt among the labels", "", "", "val", map[string]string{
 			"labels/classes.txt": "horse\nfoal\n", "images/a.jpg": "", "images/classes.jpg": "", "labels/a.txt": line + "\n" + line,
 		}, map[string]int{"a.jpg": 2, "classes.jpg": 0}},
 		{"flat", "", "", "", map[string]string{

@@ -19,6 +19,7 @@ type yoloSet struct {
 	names     []string // by class
 	namesFile string   // a list of names, "" if there is none
 	splits    []string // entries of data.yaml to read; none means the whole folder of images
+	named     int      // entries of data.yaml in all
 }
 
 // dataYAML is a YOLO data.yaml. Names are a list, or a map from class to name;
@@ -49,7 +50,7 @@ func openYOLO(label string, o Options) (set yoloSet, err error) {
 	if err != nil {
 		return yoloSet{}, err
 	}
-	if o.Split != "" && len(set.splits) == 0 {
+	if set.named > 0 && len(set.splits) == 0 {
 		return yoloSet{}, remuda.Errorf(remuda.Invalid, "read labels %s: there is no split called %q", label, o.Split).WithHint("name its images under %s in data.yaml", o.Split)
 	}
 	set.images = o.Images
@@ -138,8 +139,10 @@ func (s *yoloSet) parse(file string, b []byte, o Options) error {
 		name string
 		node yaml.Node
 	}{{"train", y.Train}, {"val", y.Val}, {"test", y.Test}} {
+		found := entries(split.node, split.name, &p)
+		s.named += len(found)
 		if o.Split == "" || o.Split == split.name {
-			s.splits = append(s.splits, entries(split.node, split.name, &p)...)
+			s.splits = append(s.splits, found...)
 		}
 	}
 	return p.err()

@@ -10,65 +10,88 @@ import (
 type average struct {
 	ok        bool
 	precision [steps]float64 // mean over 101 recalls
-	recall    [steps]float64 // with 100 predictions an image
+	recall    [steps]float64 // with 100 predictions of it on an image
 }
 
-// averager computes averages with every image weighed: a weight of 2 counts
-// an image twice, as if it and its predictions stood there two times. Weights of 1
-// give COCO's numbers.
+// twin holds two counts side by side, so that two draws cost little more than
+// one: adding twins adds both. Counts stay below 2³².
+type twin uint64
+
+const both = 2
+
+func (t twin) of(side int) uint32 { return uint32(t >> (32 * side)) }
+
+// averager computes averages with every image weighed, for two sets of weights
+// at once. A weight of 2 counts an image twice, as if it and its predictions stood
+// there two times; weights of 1 give COCO's numbers.
 type averager struct {
-	weight []int32                 // of every image
-	best   [recalls][steps]float64 // the best precision at which a recall is the highest reached
-	known  [][]uint8               // the reach of small numbers of positives, since draws ask for the same again
-	large  []uint8
+	weight []twin                        // of every image
+	seen   []twin                        // weight of the predictions up to each event
+	best   [both][recalls][steps]float64 // the best precision at which a recall is the highest reached
+	known  [][]uint8                     // the reach of small numbers of positives, since draws ask for the same again
+	large  [both][]uint8
 }
 
 // oneMore is numpy.spacing(1), which COCO adds to avoid a division by zero.
 const oneMore = 0x1p-52
 
 // of returns a column's averages in range r.
-func (v *averager) of(c *column, r int) average {
-	positives := int32(0)
+func (v *averager) of(c *column, r int) (a [both]average) {
+	var positives twin
 	for _, image := range c.positives[r] {
 		positives += v.weight[image]
 	}
 	if positives == 0 {
-		return average{}
+		return a
 	}
-	found := v.sweep(&c.lines[r], v.reach(positives))
-	a := average{ok: true}
-	a.precision = v.interpolated()
-	for step := range steps {
-		a.recall[step] = float64(found[step]) / float64(positives)
+	l := &c.lines[r]
+	v.see(l)
+	clear(v.best[:])
+	reach := [both][]uint8{v.reach(0, positives.of(0)), v.reach(1, positives.of(1))}
+	for step := range l.steps {
+		found := v.sweep(step, &l.steps[step], reach)
+		for side := range a {
+			a[side].recall[step] = float64(found.of(side)) / float64(positives.of(side))
+		}
+	}
+	for side := range a {
+		a[side].ok = positives.of(side) > 0
+		a[side].precision = interpolated(&v.best[side])
 	}
 	return a
 }
 
-// sweep goes through the predictions by falling confidence, notes the best
-// precision by recall at each limit, and counts the true positives.
-func (v *averager) sweep(l *lineup, reach []uint8) (found [steps]int32) {
-	var ignored [steps]int32
-	clear(v.best[:])
-	seen, at := int32(0), int32(0)
-	for i := range l.events {
-		e := &l.events[i]
+// see adds up the predictions by falling confidence.
+func (v *averager) see(l *lineup) {
+	v.seen = slices.Grow(v.seen[:0], len(l.events))[:len(l.events)]
+	seen, at := twin(0), int32(0)
+	for i, e := range l.events {
 		for _, image := range l.wrong[at:e.wrong] {
 			seen += v.weight[image]
 		}
 		at = e.wrong
-		w := v.weight[e.image] // of 0 too, since it may end a row
-		seen += w
-		for ig := e.ig; ig != 0; ig &= ig - 1 {
-			ignored[bits.TrailingZeros16(ig)] += w
+		seen += v.weight[e.image]
+		v.seen[i] = seen
+	}
+}
+
+// sweep notes the precision at the end of every row, and returns the true positives.
+func (v *averager) sweep(step int, s *stepLine, reach [both][]uint8) (found twin) {
+	ignored, at, marks := twin(0), int32(0), s.ignored
+	for _, row := range s.rows {
+		for _, image := range s.hits[at:row.hits] {
+			found += v.weight[image]
 		}
-		for tp := e.tp; tp != 0; tp &= tp - 1 {
-			step := bits.TrailingZeros16(tp)
-			found[step] += w
-			if e.last>>step&1 == 0 {
-				continue
-			}
-			precision := float64(found[step]) / (float64(seen-ignored[step]) + oneMore)
-			best := &v.best[reach[found[step]]-1][step] // recall 0 is always reached
+		at = row.hits
+		for len(marks) > 0 && marks[0].event < row.event {
+			ignored += v.weight[marks[0].image]
+			marks = marks[1:]
+		}
+		counted := v.seen[row.event] - ignored
+		for side := range both {
+			n := found.of(side)
+			precision := float64(n) / (float64(counted.of(side)) + oneMore)
+			best := &v.best[side][reach[side][n]-1][step]
 			*best = max(*best, precision)
 		}
 	}
@@ -77,34 +100,37 @@ func (v *averager) sweep(l *lineup, reach []uint8) (found [steps]int32) {
 
 // recallWithin returns the recall at each limit with so many predictions of a
 // category on an image.
-func (v *averager) recallWithin(c *column, predictions uint8) (recall [steps]float64) {
-	positives := 0.0
+func (v *averager) recallWithin(c *column, predictions uint8) (recall [both][steps]float64) {
+	var positives twin
 	for _, image := range c.positives[0] {
-		positives += float64(v.weight[image])
+		positives += v.weight[image]
 	}
+	var found [steps]twin
 	for _, e := range c.lines[0].events {
 		if e.rank >= predictions {
 			continue
 		}
 		for tp := e.tp; tp != 0; tp &= tp - 1 {
-			recall[bits.TrailingZeros16(tp)] += float64(v.weight[e.image])
+			found[bits.TrailingZeros16(tp)] += v.weight[e.image]
 		}
 	}
-	for step := range recall {
-		recall[step] /= positives
+	for side := range both {
+		for step := range steps {
+			recall[side][step] = float64(found[step].of(side)) / float64(positives.of(side))
+		}
 	}
 	return recall
 }
 
 // reach returns how many of the 101 recalls, 0 among them, are reached with
 // each number of true positives.
-func (v *averager) reach(positives int32) []uint8 {
+func (v *averager) reach(side int, positives uint32) []uint8 {
 	const small = 4096
 	n := int(positives) + 1
 	if n > small {
-		v.large = slices.Grow(v.large[:0], n)[:n]
-		fillReach(v.large)
-		return v.large
+		v.large[side] = slices.Grow(v.large[side][:0], n)[:n]
+		fillReach(v.large[side])
+		return v.large[side]
 	}
 	for len(v.known) <= n {
 		v.known = append(v.known, nil)
@@ -125,7 +151,7 @@ func fillReach(reach []uint8) {
 		for r < recalls && float64(n)/positives >= recallLevel(r) {
 			r++
 		}
-		reach[n] = uint8(r)
+		reach[n] = uint8(max(r, 1)) // recall 0 always is, also where nothing is to be found
 	}
 }
 
@@ -139,11 +165,11 @@ func recallLevel(r int) float64 {
 
 // interpolated returns, at each limit, the mean over the 101 recalls of the
 // best precision at that recall or a higher one.
-func (v *averager) interpolated() (mean [steps]float64) {
+func interpolated(best *[recalls][steps]float64) (mean [steps]float64) {
 	var most [steps]float64
 	for r := recalls - 1; r >= 0; r-- {
-		for step, best := range &v.best[r] {
-			most[step] = max(most[step], best)
+		for step, p := range &best[r] {
+			most[step] = max(most[step], p)
 			mean[step] += most[step]
 		}
 	}
@@ -174,42 +200,61 @@ func (t total) mean() float64 {
 	return t.sum / float64(t.n)
 }
 
-// coco returns the twelve numbers with the images weighed.
-func (v *averager) coco(t *tables) Metrics {
-	var ap, ar [areas]total
-	var ap50, ap75, ar1, ar10 total
-	for k := range t.columns {
-		for r := range areas {
-			a := v.of(&t.columns[k], r)
-			if !a.ok {
-				continue
-			}
-			ap[r].add(a.precision[:]...)
-			ar[r].add(a.recall[:]...)
-			if r == 0 {
-				ap50.add(a.precision[0])
-				ap75.add(a.precision[5])
-				one, ten := v.recallWithin(&t.columns[k], 1), v.recallWithin(&t.columns[k], 10)
-				ar1.add(one[:]...)
-				ar10.add(ten[:]...)
-			}
-		}
-	}
-	return Metrics{
-		AP: ap[0].mean(), AP50: ap50.mean(), AP75: ap75.mean(), APSmall: ap[1].mean(), APMedium: ap[2].mean(), APLarge: ap[3].mean(),
-		AR1: ar1.mean(), AR10: ar10.mean(), AR100: ar[0].mean(), ARSmall: ar[1].mean(), ARMedium: ar[2].mean(), ARLarge: ar[3].mean(),
+// gathered are the totals behind COCO's twelve numbers.
+type gathered struct {
+	ap, ar                [areas]total
+	ap50, ap75, ar1, ar10 total
+}
+
+func (g *gathered) add(r int, a average) {
+	g.ap[r].add(a.precision[:]...)
+	g.ar[r].add(a.recall[:]...)
+	if r == 0 {
+		g.ap50.add(a.precision[0])
+		g.ap75.add(a.precision[5])
 	}
 }
 
-// ap returns AP alone, and −1 where there is none.
-func (v *averager) ap(t *tables) float64 {
-	var ap total
+// coco returns the twelve numbers with the images weighed.
+func (v *averager) coco(t *tables) (m [both]Metrics) {
+	var g [both]gathered
 	for k := range t.columns {
-		if a := v.of(&t.columns[k], 0); a.ok {
-			ap.add(a.precision[:]...)
+		c := &t.columns[k]
+		one, ten := v.recallWithin(c, 1), v.recallWithin(c, 10)
+		for r := range areas {
+			for side, a := range v.of(c, r) {
+				if !a.ok {
+					continue
+				}
+				g[side].add(r, a)
+				if r == 0 {
+					g[side].ar1.add(one[side][:]...)
+					g[side].ar10.add(ten[side][:]...)
+				}
+			}
 		}
 	}
-	return ap.mean()
+	for side := range m {
+		g := &g[side]
+		m[side] = Metrics{
+			AP: g.ap[0].mean(), AP50: g.ap50.mean(), AP75: g.ap75.mean(), APSmall: g.ap[1].mean(), APMedium: g.ap[2].mean(), APLarge: g.ap[3].mean(),
+			AR1: g.ar1.mean(), AR10: g.ar10.mean(), AR100: g.ar[0].mean(), ARSmall: g.ar[1].mean(), ARMedium: g.ar[2].mean(), ARLarge: g.ar[3].mean(),
+		}
+	}
+	return m
+}
+
+// ap returns AP alone, and −1 where there is none.
+func (v *averager) ap(t *tables) [both]float64 {
+	var sum [both]total
+	for k := range t.columns {
+		for side, a := range v.of(&t.columns[k], 0) {
+			if a.ok {
+				sum[side].add(a.precision[:]...)
+			}
+		}
+	}
+	return [both]float64{sum[0].mean(), sum[1].mean()}
 }
 
 // harmonic returns 2ab/(a+b), 0 for two zeros and −1 where one is missing.
@@ -223,9 +268,9 @@ func harmonic(a, b float64) float64 {
 	return 2 * a * b / (a + b)
 }
 
-// ones returns n weights of 1.
-func ones(n int) []int32 {
-	w := make([]int32, n)
+// ones returns n weights of 1, of which the other side is 0.
+func ones(n int) []twin {
+	w := make([]twin, n)
 	for i := range w {
 		w[i] = 1
 	}

@@ -9,31 +9,43 @@ import (
 	"sync/atomic"
 )
 
-// draw fills the weights with how often each image comes up when as many are
-// drawn as there are, with replacement.
-func draw(r *rand.Rand, weight []int32) {
-	clear(weight)
+// draw adds to one side of the weights how often each image comes up when as
+// many are drawn as there are, with replacement.
+func draw(r *rand.Rand, weight []twin, side int) {
 	n := uint64(len(weight))
 	for range weight {
-		weight[r.Uint64N(n)]++
+		weight[r.Uint64N(n)] += 1 << (32 * side)
 	}
 }
 
-// eachDraw makes draws on all processors. Every goroutine has a worker of its
-// own, which gets a draw's number and weights. A draw depends on the seed and its number only.
-func eachDraw(images, draws int, seed uint64, newWorker func() func(number int, weight []int32)) {
+// eachDraw makes draws on all processors, two at a time. Every goroutine has a
+// worker of its own, which gets the first draw's number and the weights of both. A draw
+// depends on the seed and its number only; an even one may be the last.
+func eachDraw(images, draws int, seed uint64, newWorker func() func(number int, weight []twin)) {
 	var next atomic.Int64
 	var group sync.WaitGroup
 	for range min(runtime.GOMAXPROCS(0), draws) {
 		group.Go(func() {
-			work, weight := newWorker(), make([]int32, images)
-			for number := next.Add(1) - 1; number < int64(draws); number = next.Add(1) - 1 {
-				draw(rand.New(rand.NewPCG(seed, uint64(number))), weight)
+			work, weight := newWorker(), make([]twin, images)
+			for number := next.Add(both) - both; number < int64(draws); number = next.Add(both) - both {
+				clear(weight)
+				for side := range both {
+					draw(rand.New(rand.NewPCG(seed, uint64(number)+uint64(side))), weight, side)
+				}
 				work(int(number), weight)
 			}
 		})
 	}
 	group.Wait()
+}
+
+// set stores both sides' values for a pair of draws, a missing one (−1) as NaN.
+func set(draws []float64, number int, values [both]float64) {
+	for side, v := range values {
+		if number+side < len(draws) {
+			draws[number+side] = valueOrNaN(v)
+		}
+	}
 }
 
 // interval returns the 2.5 and 97.5 percentiles of the draws, moved so that
@@ -67,12 +79,13 @@ func percentile(sorted []float64, q float64) float64 {
 func (e *Evaluation) bootstrap(draws int) {
 	images := e.tables.perImage(e.Threshold)
 	f1, ap := make([]float64, draws), make([]float64, draws)
-	eachDraw(len(images), draws, e.Seed, func() func(int, []int32) {
-		var v averager
-		return func(number int, weight []int32) {
+	eachDraw(len(images), draws, e.Seed, func() func(int, []twin) {
+		v := new(averager)
+		return func(number int, weight []twin) {
 			v.weight = weight
-			f1[number] = valueOrNaN(weighed(images, weight).f1())
-			ap[number] = valueOrNaN(v.ap(e.tables))
+			sums := weighed(images, weight)
+			set(f1, number, [both]float64{sums[0].f1(), sums[1].f1()})
+			set(ap, number, v.ap(e.tables))
 		}
 	})
 	e.Draws = draws

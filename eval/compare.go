@@ -213,13 +213,16 @@ func (c *Comparison) compareMetrics(a, b *Evaluation) {
 	for k := range draws {
 		draws[k] = make([]float64, c.Draws)
 	}
-	eachDraw(len(inA), c.Draws, a.Seed, func() func(int, []int32) {
-		var v averager
-		return func(number int, weight []int32) {
+	eachDraw(len(inA), c.Draws, a.Seed, func() func(int, []twin) {
+		v := new(averager)
+		return func(number int, weight []twin) {
 			v.weight = weight
-			ma, mb := v.all(a.tables, inA).list(), v.all(b.tables, inB).list()
-			for k := range ma {
-				draws[k][number] = valueOrNaN(mb[k]) - valueOrNaN(ma[k])
+			ma, mb := v.all(a.tables, inA), v.all(b.tables, inB)
+			for side := range min(both, c.Draws-number) {
+				la, lb := ma[side].list(), mb[side].list()
+				for k := range la {
+					draws[k][number+side] = valueOrNaN(lb[k]) - valueOrNaN(la[k])
+				}
 			}
 		}
 	})
@@ -238,12 +241,14 @@ func (c *Comparison) compareMetrics(a, b *Evaluation) {
 }
 
 // all returns every metric with the images weighed.
-func (v *averager) all(t *tables, images []tally) Metrics {
-	m := v.coco(t)
-	s := weighed(images, v.weight)
-	m.F1, m.Precision, m.Recall = s.f1(), s.precision(), s.recall()
-	m.APARF1 = harmonic(m.AP, m.AR100)
-	return m
+func (v *averager) all(t *tables, images []tally) [both]Metrics {
+	metrics := v.coco(t)
+	for side, s := range weighed(images, v.weight) {
+		m := &metrics[side]
+		m.F1, m.Precision, m.Recall = s.f1(), s.precision(), s.recall()
+		m.APARF1 = harmonic(m.AP, m.AR100)
+	}
+	return metrics
 }
 
 // metricNames are the JSON names of Metrics, in the order of list.

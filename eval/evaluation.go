@@ -143,7 +143,7 @@ func Evaluate(truth remuda.Dataset, predictions []remuda.Annotation, o Options) 
 	e := &Evaluation{Truth: truth, Answered: numbered(predictions), Images: len(truth.Items), Predictions: len(predictions), Seed: o.Seed}
 	e.tables = newTables(truth, e.Answered, images, categories)
 	v := averager{weight: ones(e.Images)}
-	e.Metrics = v.coco(e.tables)
+	e.Metrics = v.coco(e.tables)[0]
 	e.APARF1 = harmonic(e.AP, e.AR100)
 	for _, t := range e.tables.truths {
 		if !t.out {
@@ -175,7 +175,7 @@ func (e *Evaluation) count(v *averager) {
 			F1: t.f1(), Precision: t.precision(), Recall: t.recall(),
 			GroundTruths: t.tp + t.fn, TP: t.tp, FP: t.fp, FN: t.fn,
 		}
-		if a := v.of(column, 0); a.ok {
+		if a := v.of(column, 0)[0]; a.ok {
 			score.AP, score.AP50, score.AR100 = mean(a.precision), a.precision[0], mean(a.recall)
 		}
 		e.Categories = append(e.Categories, score)

@@ -119,27 +119,29 @@ func TestWeighingAnImageEqualsRepeatingIt(t *testing.T) {
 		predictions = distinct(predictions)
 		e := evaluated(t, truth, predictions, Options{Bootstrap: -1})
 		r := rand.New(rand.NewPCG(uint64(n), 2))
-		weight := make([]int32, len(truth.Items))
-		draw(r, weight)
+		weight := make([]twin, len(truth.Items))
+		draw(r, weight, 0)
+		draw(r, weight, 1)
 		v := averager{weight: weight}
-		got := v.coco(e.tables)
-		repeated, again := repeat(truth, predictions, weight)
-		want := evaluated(t, repeated, again, Options{Bootstrap: -1})
-		x, y := got.list(), want.Metrics.list()
-		for k := 3; k < 15; k++ { // COCO's twelve
-			if math.Abs(x[k]-y[k]) > 1e-12 {
-				t.Fatalf("case %d, weights %v: %s %v, repeated %v", n, weight, metricNames[k], x[k], y[k])
+		for side, got := range v.coco(e.tables) {
+			repeated, again := repeat(truth, predictions, weight, side)
+			want := evaluated(t, repeated, again, Options{Bootstrap: -1})
+			x, y := got.list(), want.Metrics.list()
+			for k := 3; k < 15; k++ { // COCO's twelve
+				if math.Abs(x[k]-y[k]) > 1e-12 {
+					t.Fatalf("case %d, side %d of weights %x: %s %v, repeated %v", n, side, weight, metricNames[k], x[k], y[k])
+				}
 			}
 		}
 	}
 }
 
 // repeat writes every image out as often as it weighs.
-func repeat(truth remuda.Dataset, predictions []remuda.Annotation, weight []int32) (remuda.Dataset, []remuda.Annotation) {
+func repeat(truth remuda.Dataset, predictions []remuda.Annotation, weight []twin, side int) (remuda.Dataset, []remuda.Annotation) {
 	out := remuda.Dataset{Categories: truth.Categories}
 	var again []remuda.Annotation
 	for i, item := range truth.Items {
-		for range weight[i] {
+		for range weight[i].of(side) {
 			id := int64(len(out.Items) + 1)
 			out.Items = append(out.Items, remuda.Item{ID: id})
 			for _, a := range remuda.ByItem(truth.Annotations)[item.ID] {

@@ -58,47 +58,6 @@ type column struct {
 	positives [areas][]int32
 }
 
-// lineup is a column in one range of sizes as an average needs it: plain false
-// positives, which only add up, are kept apart from the rest.
-type lineup struct {
-	wrong  []int32 // images of the predictions that are false positives at every limit
-	events []event // the others that count at some limit
-}
-
-// event is a prediction that is a true positive or ignored at some limits.
-// Precision rises along a row of true positives, so only the last of a row can be the best.
-type event struct {
-	wrong  int32 // plain false positives before it
-	image  int32
-	tp, ig uint16
-	last   uint16 // limits at which it ends a row of true positives
-	rank   uint8
-}
-
-// lineUp readies a range of a sorted column.
-func (c *column) lineUp(r int) {
-	l := &c.lines[r]
-	for i, ig := range c.ig[r] {
-		switch tp := c.tp[r][i]; {
-		case tp|ig == 0:
-			l.wrong = append(l.wrong, c.image[i])
-		case ig != every:
-			l.events = append(l.events, event{wrong: int32(len(l.wrong)), image: c.image[i], tp: tp, ig: ig, rank: c.rank[i]})
-		}
-	}
-	next := event{wrong: int32(len(l.wrong)) + 1}
-	going := uint16(0) // limits at which a row of true positives follows
-	for i := len(l.events) - 1; i >= 0; i-- {
-		e := &l.events[i]
-		if e.wrong != next.wrong {
-			going = 0
-		}
-		e.last = e.tp &^ going
-		going = e.tp | going&e.ig
-		next = *e
-	}
-}
-
 // fate is what became of a box at IoU ≥ 0.5 when sizes don't matter.
 type fate struct {
 	image    int32

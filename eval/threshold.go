@@ -159,12 +159,16 @@ func (c *column) at(threshold float64) tally {
 }
 
 // weighed adds up the images' tallies by weight.
-func weighed(images []tally, weight []int32) (sum tally) {
+func weighed(images []tally, weight []twin) (sum [both]tally) {
+	var tp, fp, fn twin
 	for i, t := range images {
-		w := int(weight[i])
-		sum.tp += w * t.tp
-		sum.fp += w * t.fp
-		sum.fn += w * t.fn
+		w := weight[i]
+		tp += w * twin(t.tp)
+		fp += w * twin(t.fp)
+		fn += w * twin(t.fn)
+	}
+	for side := range sum {
+		sum[side] = tally{int(tp.of(side)), int(fp.of(side)), int(fn.of(side))}
 	}
 	return sum
 }

@@ -114,7 +114,7 @@ func (c *curveCmd) point(m *Main, size int, test question) (*eval.Evaluation, er
 		return nil, err
 	}
 	flags := modelFlags{Model: one.Out}
-	known, err := flags.look(nil)
+	known, err := flags.look(m, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -126,7 +126,7 @@ func (c *evalCmd) evaluate(m *Main, q question) (*eval.Evaluation, error) {
 		e, err := eval.Evaluate(q.truth, predictions, eval.Options{})
 		return e, err
 	}
-	known, err := c.look(q.truth.Categories)
+	known, err := c.look(m, q.truth.Categories)
 	if err != nil {
 		return nil, err
 	}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime/debug"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -58,7 +59,13 @@ type cli struct {
 func NewMain() *Main { return &Main{Stdout: os.Stdout, Stderr: os.Stderr} }
 
 // Run parses the arguments, carries out the verb and returns the exit status.
-func (m *Main) Run(args []string) int {
+func (m *Main) Run(args []string) (exit int) {
+	defer func() { // Go's own exit status after a panic would say bad input
+		if fault := recover(); fault != nil {
+			fmt.Fprintf(m.Stderr, "remuda: a fault of the program: %v\n%s", fault, debug.Stack())
+			exit = exitFailed
+		}
+	}()
 	parser, err := kong.New(&m.cli,
 		kong.Name("remuda"),
 		kong.Description("From labeled images to a detector you can trust. Exit status: 0 done, 1 failed, 2 bad input, 130 interrupted."),

@@ -38,6 +38,18 @@ func TestExitStatusOfErrors(t *testing.T) {
 	}
 }
 
+func TestAFaultOfTheProgramIsNoBadInput(t *testing.T) {
+	var said strings.Builder
+	m := &Main{Stdout: panicking{}, Stderr: &said}
+	if got := m.Run([]string{"version"}); got != exitFailed || !strings.Contains(said.String(), "a fault of the program: no") {
+		t.Errorf("status %d, said %q", got, said.String())
+	}
+}
+
+type panicking struct{}
+
+func (panicking) Write([]byte) (int, error) { panic("no") }
+
 func TestExplicitFlagsOverrideTheRecipe(t *testing.T) {
 	epochs, lr := 3, 0.02
 	flags := recipeFlags{Recipe: "best", Epochs: &epochs, LR: &lr, Arch: remuda.MobileNetV3Large320, Weights: "starter"}

@@ -27,7 +27,7 @@ type model struct {
 
 // look reads a run's card, or the arrays of bare weights, whose categories are
 // named by the caller: nil leaves them to their numbers.
-func (f modelFlags) look(names []remuda.Category) (model, error) {
+func (f modelFlags) look(m *Main, names []remuda.Category) (model, error) {
 	info, err := os.Stat(f.Model)
 	if err != nil {
 		return model{}, remuda.Errorf(remuda.NotFound, "there is no model at %s", f.Model).WithHint("give --model a run's folder or a file of weights")
@@ -55,8 +55,29 @@ func (f modelFlags) look(names []remuda.Category) (model, error) {
 	if f.Arch != "" && !sameArrays(arch, f.Arch) {
 		return model{}, remuda.Errorf(remuda.Invalid, "%s holds weights of %s, not of %s", f.Model, arch, f.Arch).WithHint("leave --arch out")
 	}
+	if f.Arch == "" && arch != remuda.ResNet50FPN {
+		arch = m.whichMobile(file, f.Model)
+	}
 	categories, err := bareCategories(f.Model, count, names)
 	return model{arch: orDefault(f.Arch, arch), categories: categories}, err
+}
+
+// archEntry is where a file of weights may say its architecture.
+const archEntry = "arch"
+
+// whichMobile tells the two MobileNetV3 detectors apart, which have the same
+// arrays: by the file's own word, or as one of torchvision's files. Else it says
+// what it takes the file for.
+func (m *Main) whichMobile(file *weights.File, path string) string {
+	said := file.Metadata()[archEntry]
+	sum, err := weights.SHA256(path)
+	for _, arch := range []string{remuda.MobileNetV3LargeFPN, remuda.MobileNetV3Large320} {
+		if _, known := weights.Known(sum, arch); said == arch || err == nil && known {
+			return arch
+		}
+	}
+	fmt.Fprintf(m.Stderr, "remuda: taking %s for a %s; if it is not, say --arch %s\n", path, remuda.MobileNetV3LargeFPN, remuda.MobileNetV3Large320)
+	return remuda.MobileNetV3LargeFPN
 }
 
 // bareCategories names the outputs of bare weights. As many names as outputs

@@ -57,7 +57,7 @@ func (c *predictCmd) Run(m *Main) error {
 	if err != nil {
 		return err
 	}
-	known, err := c.look(names)
+	known, err := c.look(m, names)
 	if err != nil {
 		return err
 	}

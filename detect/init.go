@@ -24,9 +24,12 @@ func mix(z uint64) uint64 {
 	return z ^ z>>31
 }
 
+// bits returns number i of the stream.
+func (s stream) bits(i int) uint64 { return mix(uint64(s) + uint64(i)*0x9e3779b97f4a7c15) }
+
 // uniform returns number i of the stream, in (0, 1).
 func (s stream) uniform(i int) float64 {
-	return (float64(mix(uint64(s)+uint64(i)*0x9e3779b97f4a7c15)>>11) + 0.5) / (1 << 53)
+	return (float64(s.bits(i)>>11) + 0.5) / (1 << 53)
 }
 
 // normal returns number i of the stream, standard normal (Box and Muller).

@@ -74,6 +74,14 @@ type Losses struct {
 // each image. Backward of Total leaves gradients at Trainable's tensors.
 func (m *Model) Losses(b Batch, targets []Target, sample Sampler) Losses {
 	m.store.training()
+	levels := m.features(b)
+	anchors := m.grids(levels, b)
+	proposals := m.propose(levels, anchors, b, m.arch.before.training, m.arch.after.training)
+	return m.lossesAt(levels, anchors, proposals, b, targets, sample)
+}
+
+// lossesAt computes the losses given the pyramid and the proposals on it.
+func (m *Model) lossesAt(levels []*tensor.Tensor, anchors []grid, proposals [][]box, b Batch, targets []Target, sample Sampler) Losses {
 	truths := make([][]box, len(targets))
 	labels := make([][]int32, len(targets))
 	for i, t := range targets {
@@ -82,16 +90,13 @@ func (m *Model) Losses(b Batch, targets []Target, sample Sampler) Losses {
 			labels[i] = append(labels[i], int32(t.Labels[k]))
 		}
 	}
-	levels := m.features(b)
-	anchors := m.grids(levels, b)
-	proposals := m.propose(levels, anchors, b, m.arch.before.training, m.arch.after.training)
-	anchorSample := sampleAnchors(truths, anchors, sample)
-	roiSample := sampleRoIs(proposals, truths, labels, sample)
+	drawnAnchors := sampleAnchors(truths, anchors, sample)
+	drawnRoIs := sampleRoIs(proposals, truths, labels, sample)
+	pooled, patches := m.engine.Sample(levels, m.samples(drawnRoIs.boxes, drawnAnchors.patches))
 
-	pooled, patches := m.engine.Sample(levels, m.samples(roiSample.boxes, anchorSample.patches))
 	l := Losses{}
-	l.Classifier, l.BoxReg = m.heads.losses(pooled, roiSample)
-	l.Objectness, l.RPNBoxReg = m.rpn.losses(patches, anchorSample)
+	l.Classifier, l.BoxReg = m.heads.losses(pooled, drawnRoIs)
+	l.Objectness, l.RPNBoxReg = m.rpn.losses(patches, drawnAnchors)
 	l.Total = l.Classifier.Add(l.BoxReg).Add(l.Objectness).Add(l.RPNBoxReg)
 	return l
 }

@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -86,16 +87,16 @@ func (p published) expect(t *testing.T, c Cache, path string, err error) {
 
 func TestAFileIsDownloadedOnceAndChecked(t *testing.T) {
 	p := publish(100_000)
-	requests := 0
-	c := serve(t, func(w http.ResponseWriter, r *http.Request) { requests++; p.whole(w, r) })
+	var requests atomic.Int64
+	c := serve(t, func(w http.ResponseWriter, r *http.Request) { requests.Add(1); p.whole(w, r) })
 	var last, total int64
 	path, err := c.Pull(t.Context(), p.source, func(d, n int64) { last, total = d, n })
 	p.expect(t, c, path, err)
 	if last != 100_000 || total != 100_000 {
 		t.Errorf("progress ended at %d of %d", last, total)
 	}
-	if _, err := c.Pull(t.Context(), p.source, nil); err != nil || requests != 1 {
-		t.Errorf("a second pull made %d requests in all, %v", requests, err)
+	if _, err := c.Pull(t.Context(), p.source, nil); err != nil || requests.Load() != 1 {
+		t.Errorf("a second pull made %d requests in all, %v", requests.Load(), err)
 	}
 	if got, cached, err := c.Path(p.source); got != path || !cached || err != nil {
 		t.Errorf("Path gives %s, %v, %v", got, cached, err)
@@ -122,9 +123,9 @@ func TestADroppedLineIsTakenUpWhereItStopped(t *testing.T) {
 func TestAStoppedDownloadGoesOnInALaterCall(t *testing.T) {
 	p := publish(100_000)
 	ctx, stop := context.WithCancel(t.Context())
-	requests := 0
+	var requests atomic.Int64
 	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
-		if requests++; requests == 1 {
+		if requests.Add(1) == 1 {
 			p.broken(w, 50_000)
 		}
 		p.whole(w, r)
@@ -145,9 +146,9 @@ func TestAStoppedDownloadGoesOnInALaterCall(t *testing.T) {
 
 func TestAServerWithoutRangesStartsAnew(t *testing.T) {
 	p := publish(100_000)
-	requests := 0
+	var requests atomic.Int64
 	c := serve(t, func(w http.ResponseWriter, _ *http.Request) {
-		if requests++; requests == 1 {
+		if requests.Add(1) == 1 {
 			p.broken(w, 40_000)
 		}
 		w.Write(p.data)
@@ -196,7 +197,7 @@ func TestFailuresOfADownload(t *testing.T) {
 		handler  http.HandlerFunc
 		code     remuda.Code
 		want     string
-		requests int
+		requests int64
 	}{
 		{"no such file", http.NotFound, remuda.NotFound, "no such file", 1},
 		{"other bytes", func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("<html>log in first</html>")) }, remuda.Invalid, "SHA-256", 1},
@@ -206,14 +207,14 @@ func TestFailuresOfADownload(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			requests := 0
-			cache := serve(t, func(w http.ResponseWriter, r *http.Request) { requests++; c.handler(w, r) })
+			var requests atomic.Int64
+			cache := serve(t, func(w http.ResponseWriter, r *http.Request) { requests.Add(1); c.handler(w, r) })
 			_, err := cache.Pull(t.Context(), p.source, nil)
 			if remuda.CodeOf(err) != c.code || !strings.Contains(err.Error(), c.want) || !strings.Contains(remuda.HintOf(err), "--from FILE") {
 				t.Errorf("got %v (%s), want code %s and %q", err, remuda.HintOf(err), c.code, c.want)
 			}
-			if requests != c.requests {
-				t.Errorf("%d requests, want %d", requests, c.requests)
+			if requests.Load() != c.requests {
+				t.Errorf("%d requests, want %d", requests.Load(), c.requests)
 			}
 			if _, cached, _ := cache.Path(p.source); cached || sizeOf(cache.path(p.source)+".part") != 0 {
 				t.Error("something was kept")
@@ -244,10 +245,10 @@ func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f
 
 func TestASilentLineIsDropped(t *testing.T) {
 	p := publish(1000)
-	requests := 0
+	var requests atomic.Int64
 	done := make(chan struct{})
 	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
-		if requests++; requests > 1 {
+		if requests.Add(1) > 1 {
 			p.whole(w, r)
 			return
 		}
@@ -280,23 +281,20 @@ func (d *fullDisk) Close() error { return nil }
 
 func TestAFullDiskEndsADownload(t *testing.T) {
 	p := publish(100_000)
-	requests := 0
-	c := serve(t, func(w http.ResponseWriter, r *http.Request) { requests++; p.whole(w, r) })
+	var requests atomic.Int64
+	c := serve(t, func(w http.ResponseWriter, r *http.Request) { requests.Add(1); p.whole(w, r) })
 	c.part = func(string) (partFile, error) { return &fullDisk{left: 1000}, nil }
 	_, err := c.Pull(t.Context(), p.source, nil)
-	if remuda.CodeOf(err) != remuda.Unavailable || !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), "disk is full") || requests != 1 {
-		t.Errorf("got %v after %d requests", err, requests)
+	if remuda.CodeOf(err) != remuda.Unavailable || !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), "disk is full") || requests.Load() != 1 {
+		t.Errorf("got %v after %d requests", err, requests.Load())
 	}
 }
 
 func TestTwoPullsAtOnceDownloadOnce(t *testing.T) {
 	p := publish(100_000)
-	var mu sync.Mutex
-	requests := 0
+	var requests atomic.Int64
 	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
-		mu.Lock()
-		requests++
-		mu.Unlock()
+		requests.Add(1)
 		p.whole(w, r)
 	})
 	var wg sync.WaitGroup
@@ -307,8 +305,8 @@ func TestTwoPullsAtOnceDownloadOnce(t *testing.T) {
 	wg.Wait()
 	path, err := c.Pull(t.Context(), p.source, nil)
 	p.expect(t, c, path, errors.Join(err, errors.Join(errs...)))
-	if requests != 1 {
-		t.Errorf("%d requests", requests)
+	if requests.Load() != 1 {
+		t.Errorf("%d requests", requests.Load())
 	}
 }
 

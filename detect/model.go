@@ -1,7 +1,6 @@
 package detect
 
 import (
-	"remuda"
 	"remuda/geom"
 	"remuda/tensor"
 )
@@ -169,21 +168,4 @@ type Array struct {
 // LoadReport says what Load did not find usable.
 type LoadReport struct {
 	Fresh []string // tensors of the box predictor that were left as they are, since the file has them for other categories
-}
-
-// Candidates returns the architectures that tensors of these names and shapes
-// can be of, and the number of categories without the background. The two
-// MobileNetV3 detectors differ in the size of their input alone, so both are
-// returned; none means that the tensors are no detector known here.
-func Candidates(shapes map[string][]int) (archs []string, categories int) {
-	score, ok := shapes["roi_heads.box_predictor.cls_score.weight"]
-	if !ok || len(score) != 2 || score[0] < 2 {
-		return nil, 0
-	}
-	if _, ok := shapes["backbone.body.layer4.2.conv3.weight"]; ok {
-		archs = []string{remuda.ResNet50FPN}
-	} else if _, ok := shapes["backbone.body.15.block.3.0.weight"]; ok {
-		archs = []string{remuda.MobileNetV3LargeFPN, remuda.MobileNetV3Large320}
-	}
-	return archs, score[0] - 1
 }

@@ -27,6 +27,8 @@ func (t twin) of(side int) uint32 { return uint32(t >> (32 * side)) }
 type averager struct {
 	weight []twin                        // of every image
 	seen   []twin                        // weight of the predictions up to each event
+	wrong  []twin                        // and of the plain false positives
+	found  []twin                        // and of the true positives at a limit
 	best   [both][recalls][steps]float64 // the best precision at which a recall is the highest reached
 	known  [][]uint8                     // the reach of small numbers of positives, since draws ask for the same again
 	large  [both][]uint8
@@ -63,31 +65,38 @@ func (v *averager) of(c *column, r int) (a [both]average) {
 
 // see adds up the predictions by falling confidence.
 func (v *averager) see(l *lineup) {
+	v.wrong = v.sums(v.wrong, l.wrong)
 	v.seen = slices.Grow(v.seen[:0], len(l.events))[:len(l.events)]
-	seen, at := twin(0), int32(0)
-	for i, e := range l.events {
-		for _, image := range l.wrong[at:e.wrong] {
-			seen += v.weight[image]
-		}
-		at = e.wrong
+	seen := twin(0)
+	for i := range l.events {
+		e := &l.events[i]
 		seen += v.weight[e.image]
-		v.seen[i] = seen
+		v.seen[i] = seen + v.wrong[e.wrong]
 	}
+}
+
+// sums returns the weight of the first n images at n, in the given space.
+func (v *averager) sums(space []twin, images []int32) []twin {
+	space = slices.Grow(space[:0], len(images)+1)[:len(images)+1]
+	sum, weight := twin(0), v.weight
+	for i, image := range images {
+		space[i] = sum
+		sum += weight[image]
+	}
+	space[len(images)] = sum
+	return space
 }
 
 // sweep notes the precision at the end of every row, and returns the true positives.
 func (v *averager) sweep(step int, s *stepLine, reach [both][]uint8) (found twin) {
-	ignored, at, marks := twin(0), int32(0), s.ignored
+	v.found = v.sums(v.found, s.hits)
+	ignored, marks := twin(0), s.ignored
 	for _, row := range s.rows {
-		for _, image := range s.hits[at:row.hits] {
-			found += v.weight[image]
-		}
-		at = row.hits
 		for len(marks) > 0 && marks[0].event < row.event {
 			ignored += v.weight[marks[0].image]
 			marks = marks[1:]
 		}
-		counted := v.seen[row.event] - ignored
+		found, counted := v.found[row.hits], v.seen[row.event]-ignored
 		for side := range both {
 			n := found.of(side)
 			precision := float64(n) / (float64(counted.of(side)) + oneMore)
@@ -95,7 +104,7 @@ func (v *averager) sweep(step int, s *stepLine, reach [both][]uint8) (found twin
 			*best = max(*best, precision)
 		}
 	}
-	return found
+	return v.found[len(s.hits)]
 }
 
 // recallWithin returns the recall at each limit with so many predictions of a

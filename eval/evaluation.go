@@ -140,7 +140,7 @@ func Evaluate(truth remuda.Dataset, predictions []remuda.Annotation, o Options) 
 			a.Area = boxArea(a.Box)
 		}
 	}
-	e := &Evaluation{Truth: truth, Answered: numbered(predictions), Images: len(truth.Items), Predictions: len(predictions), Seed: o.Seed}
+	e := &Evaluation{Categories: []CategoryScore{}, Truth: truth, Answered: numbered(predictions), Images: len(truth.Items), Predictions: len(predictions), Seed: o.Seed}
 	e.tables = newTables(truth, e.Answered, images, categories)
 	v := averager{weight: ones(e.Images)}
 	e.Metrics = v.coco(e.tables)[0]
@@ -247,14 +247,17 @@ func uniqueIndex(noun string, ids []int64) (*index, error) {
 func checkBoxes(noun string, boxes []remuda.Annotation, images, categories *index) error {
 	for i := range boxes {
 		a := &boxes[i]
-		switch sum := a.Box.X0 + a.Box.Y0 + a.Box.X1 + a.Box.Y1 + a.Area + a.Confidence; {
+		switch {
 		case images.of(a.ItemID) < 0:
 			return remuda.Errorf(remuda.Invalid, "%s %d (id %d) is on image %d, which the ground truth does not list", noun, i, a.ID, a.ItemID).WithHint("score predictions against the label file of the same images")
 		case categories.of(a.CategoryID) < 0:
 			return remuda.Errorf(remuda.Invalid, "%s %d (id %d) has category %d, which the ground truth does not list", noun, i, a.ID, a.CategoryID).WithHint("use the category ids of the label file")
-		case math.IsNaN(sum) || math.IsInf(sum, 0):
-			return remuda.Errorf(remuda.Invalid, "%s %d (id %d) on image %d holds a number that is not finite", noun, i, a.ID, a.ItemID).WithHint("correct or remove it")
+		case !sane(a.Box.X0) || !sane(a.Box.Y0) || !sane(a.Box.X1) || !sane(a.Box.Y1) || !sane(a.Area) || !sane(a.Confidence):
+			return remuda.Errorf(remuda.Invalid, "%s %d (id %d) on image %d holds a number that is not finite or out of all proportion", noun, i, a.ID, a.ItemID).WithHint("correct or remove it")
 		}
 	}
 	return nil
 }
+
+// sane reports whether areas can be computed from a number.
+func sane(v float64) bool { return math.Abs(v) < 1e15 } // false for NaN

@@ -127,3 +127,31 @@ func TestSaveReportsAFullDisk(t *testing.T) {
 type writerFunc func([]byte) (int, error)
 
 func (f writerFunc) Write(b []byte) (int, error) { return f(b) }
+
+// FuzzLoad holds that no folder makes Load panic, and that what it takes can be
+// saved again.
+func FuzzLoad(f *testing.F) {
+	for _, n := range []int{0, 11} {
+		truth, predictions := generated(n)
+		e, err := Evaluate(truth, predictions[:min(len(predictions), 5)], Options{Bootstrap: -1})
+		if err != nil {
+			f.Fatal(err)
+		}
+		files := folder{}
+		if err := e.Save(files.create); err != nil {
+			f.Fatal(err)
+		}
+		f.Add(files[EvaluationFile].Bytes(), files[GroundTruthFile].Bytes(), files[PredictionsFile].Bytes())
+	}
+	f.Add([]byte(`{"ap":-1,"f1":-1}`), []byte(`{}`), []byte(`[]`))
+	f.Fuzz(func(t *testing.T, numbers, truth, predictions []byte) {
+		files := folder{EvaluationFile: bytes.NewBuffer(numbers), GroundTruthFile: bytes.NewBuffer(truth), PredictionsFile: bytes.NewBuffer(predictions)}
+		e, err := Load(files.open)
+		if err != nil {
+			return
+		}
+		if err := e.Save(folder{}.create); err != nil {
+			t.Errorf("what was read can't be saved: %v", err)
+		}
+	})
+}

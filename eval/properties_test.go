@@ -318,10 +318,10 @@ func TestBadInputIsNamed(t *testing.T) {
 		return err
 	}
 	for name, change := range map[string]func(d *remuda.Dataset, p []remuda.Annotation){
-		"prediction 0 (id 0) is on image 999, which the ground truth does not list":       func(_ *remuda.Dataset, p []remuda.Annotation) { p[0].ItemID = 999 },
-		"prediction 1 (id 0) has category 999, which the ground truth does not list":      func(_ *remuda.Dataset, p []remuda.Annotation) { p[1].CategoryID = 999 },
-		"prediction 0 (id 0) on image 7 holds a number that is not finite":                func(_ *remuda.Dataset, p []remuda.Annotation) { p[0].ItemID, p[0].Confidence = 7, math.NaN() },
-		"ground truth box 0 (id 1) is on image 999, which the ground truth does not list": func(d *remuda.Dataset, _ []remuda.Annotation) { d.Annotations[0].ItemID = 999 },
+		"prediction 0 (id 0) is on image 999, which the ground truth does not list":                 func(_ *remuda.Dataset, p []remuda.Annotation) { p[0].ItemID = 999 },
+		"prediction 1 (id 0) has category 999, which the ground truth does not list":                func(_ *remuda.Dataset, p []remuda.Annotation) { p[1].CategoryID = 999 },
+		"prediction 0 (id 0) on image 7 holds a number that is not finite or out of all proportion": func(_ *remuda.Dataset, p []remuda.Annotation) { p[0].ItemID, p[0].Confidence = 7, math.NaN() },
+		"ground truth box 0 (id 1) is on image 999, which the ground truth does not list":           func(d *remuda.Dataset, _ []remuda.Annotation) { d.Annotations[0].ItemID = 999 },
 		"image id 7 occurs twice":    func(d *remuda.Dataset, _ []remuda.Annotation) { d.Items = append(d.Items, d.Items[0]) },
 		"category id 1 occurs twice": func(d *remuda.Dataset, _ []remuda.Annotation) { d.Categories = append(d.Categories, d.Categories[0]) },
 	} {

@@ -67,7 +67,7 @@ func (t tally) f1() float64 {
 
 // curve returns a point for every confidence that occurs, by falling threshold.
 func curve(votes []vote, positives int) []Point {
-	var points []Point
+	points := []Point{}
 	t := tally{fn: positives}
 	for i, v := range votes {
 		if v.tp {

@@ -79,7 +79,7 @@ func histogram(matches []eval.Match, threshold, lo, hi float64) (svg template.HT
 	at := p.px(min(max(threshold, lo), hi))
 	p.add(`<line id="histogram-mark" class="mark" x1="%v" x2="%v" y1="%v" y2="%v"/>`, at, at, top, p.height-bottom)
 	if tall > down {
-		cut = fmt.Sprintf("Bars of wrong boxes are cut at %.0f; the tallest has %s.", down, thousands(int(tall)))
+		cut = fmt.Sprintf("Bars of wrong boxes are cut at %s; the tallest has %s.", thousands(int(down)), thousands(int(tall)))
 	}
 	return p.svg(), cut
 }

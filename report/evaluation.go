@@ -73,8 +73,12 @@ func newVerdict(e *eval.Evaluation, images Opener) *verdict {
 	matches := e.Matches()
 	g := newGallery(e.Truth, images, matches)
 	v := &verdict{page: page{Gallery: g}, Optimistic: e.Optimistic, Metrics: e.Metrics, Categories: e.Categories}
-	v.Lead = fmt.Sprintf("Of %s to find, %s were found and %s missed; %s predicted match none.",
-		plural(e.GroundTruths, "box"), thousands(e.TP), thousands(e.FN), plural(e.FP, "box"))
+	have := "have"
+	if e.FP == 1 {
+		have = "has"
+	}
+	v.Lead = fmt.Sprintf("Of %s to find, %s were found and %s missed; %s %s no match.",
+		plural(e.GroundTruths, "box"), thousands(e.TP), thousands(e.FN), plural(e.FP, "prediction"), have)
 	v.Heads = []head{
 		metric("F1 at IoU ≥ 0.5", e.F1, e.Intervals.F1),
 		metric("precision", e.Precision, noInterval),

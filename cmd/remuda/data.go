@@ -32,11 +32,16 @@ type labels struct {
 // the folder of images, "" where there is none.
 func (l labels) read(images string) (remuda.Dataset, error) {
 	o := format.Options{Kind: l.kind, Images: images, Size: sizeOf}
-	switch strings.ToLower(filepath.Ext(l.path)) {
+	path := l.path
+	switch strings.ToLower(filepath.Ext(path)) {
 	case ".yaml", ".yml":
 		o.Split = l.part
+		var err error
+		if path, err = filepath.Abs(path); err != nil { // its images are found below images, which is absolute
+			return remuda.Dataset{}, fmt.Errorf("find %s: %w", l.path, err)
+		}
 	}
-	d, err := format.Read(l.path, o)
+	d, err := format.Read(path, o)
 	if err != nil {
 		return d, invalid(err)
 	}

@@ -92,10 +92,11 @@ func compilerName() string {
 	return "g++"
 }
 
-// flags are the compiler's. -fopenmp makes at::parallel_for parallel; C++20 is
+// flags are the compiler's. libtorch is compiled with NDEBUG, which some of its
+// classes differ by. -fopenmp makes at::parallel_for parallel; C++20 is
 // what libtorch 2.14 asks for and 1.13 bears.
 func (t Torch) flags() []string {
-	flags := []string{"-std=c++20", "-O3", "-fPIC", "-fopenmp", "-fvisibility=hidden", "-w"}
+	flags := []string{"-std=c++20", "-O3", "-DNDEBUG", "-fPIC", "-fopenmp", "-fvisibility=hidden", "-w"}
 	for _, dir := range t.Include {
 		flags = append(flags, "-I"+dir) // -isystem would put /usr/include before the compiler's own
 	}

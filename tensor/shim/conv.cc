@@ -2,18 +2,12 @@
 // autograd node, and weights folded with a scale and a type.
 #include <ATen/Parallel.h>
 
+#include "conv.h"
 #include "node.h"
 
 namespace remuda {
 
 namespace {
-
-struct ConvShape {
-  int64_t stride, pad, groups;
-  Act act;
-};
-
-Tensor channels_last(const Tensor& t) { return t.contiguous(at::MemoryFormat::ChannelsLast); }
 
 Tensor same_type(const Tensor& t, const Tensor& as) { return t.defined() ? t.to(as.scalar_type()) : t; }
 
@@ -24,7 +18,6 @@ Tensor linear_part(const Tensor& x, const Tensor& w, const Tensor& b, const Conv
 
 struct ConvNode : Node {
   ConvShape shape;
-  int64_t bias_size = 0;
   SavedVariable x, w, activation;  // activation: what activate_backward wants
 
   variable_list apply(variable_list&& in) override {
@@ -32,14 +25,8 @@ struct ConvNode : Node {
     const bool need_x = task_should_compute_output(0), need_w = task_should_compute_output(1), need_b = task_should_compute_output(2);
     const Tensor saved = shape.act == Act::none ? Tensor() : activation.unpack();
     const Tensor g = activate_backward(channels_last(in[0]), saved, shape.act);
-    variable_list out(4);
-    if (need_x || need_w || need_b) {
-      std::tie(out[0], out[1], out[2]) = at::convolution_backward(
-          g, x.unpack(), w.unpack(), at::IntArrayRef{bias_size}, {shape.stride, shape.stride}, {shape.pad, shape.pad}, {1, 1}, false,
-          {0, 0}, shape.groups, {need_x, need_w, need_b});
-    }
-    if (task_should_compute_output(3)) out[3] = g;
-    return out;
+    const ConvGrads grads = conv_backward(g, x.unpack(), w.unpack(), shape, {need_x, need_w, need_b});
+    return {grads.x, grads.w, grads.b, task_should_compute_output(3) ? g : Tensor()};
   }
 
   void release_variables() override {
@@ -59,7 +46,6 @@ Tensor convolve(const Tensor& x, const Tensor& w, const Tensor& b, const Tensor&
   if (!record) return activate(y, s.act);
   auto node = new_node<ConvNode>(inputs);
   node->shape = s;
-  node->bias_size = w.size(0);
   node->x = save(x);
   node->w = save(w);
   const bool keeps_input = s.act == Act::hard_swish;
@@ -128,6 +114,26 @@ struct FoldNode : Node {
 };
 
 }  // namespace
+
+ConvGrads conv_backward(const Tensor& g, const Tensor& x, const Tensor& w, const ConvShape& s, ConvNeeds needs) {
+  if (!needs.x && !needs.w && !needs.b) return {};
+  if (auto grads = sparse_conv_backward(g, x, w, s, needs)) return *grads;
+  ConvGrads out;
+  const int64_t kernel = w.size(2);
+  if (needs.x && g.is_cpu() && kernel > 1 && s.stride == 1 && s.groups == 1 && kernel == w.size(3) && kernel == 2 * s.pad + 1) {
+    // The same sum as a convolution of g with the turned weight: oneDNN's forward is up to 1.6 times as fast as its backward.
+    const Tensor turned = channels_last(w.flip({2, 3}).transpose(0, 1));
+    out.x = at::convolution(g, turned, {}, {1, 1}, {s.pad, s.pad}, {1, 1}, false, {0, 0}, 1);
+    needs.x = false;
+  }
+  if (!needs.x && !needs.w && !needs.b) return out;
+  const auto grads = at::convolution_backward(g, x, w, at::IntArrayRef{w.size(0)}, {s.stride, s.stride}, {s.pad, s.pad}, {1, 1}, false, {0, 0},
+                                              s.groups, {needs.x, needs.w, needs.b});
+  if (needs.x) out.x = std::get<0>(grads);
+  out.w = std::get<1>(grads);
+  out.b = std::get<2>(grads);
+  return out;
+}
 
 Tensor fold(const Tensor& w, const Tensor& scale, at::ScalarType type) {
   const bool record = records({w});

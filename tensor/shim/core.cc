@@ -117,8 +117,15 @@ std::string capability() {
 void keep_memory() {
 #if defined(__GLIBC__)
   mallopt(M_MMAP_THRESHOLD, 1 << 30);
-  mallopt(M_TRIM_THRESHOLD, 1 << 30);
+  mallopt(M_TRIM_THRESHOLD, -1);  // never
 #endif
+}
+
+// OpenBLAS built on pthreads does not follow libtorch's setting.
+void set_openblas_threads(int threads) {
+  void* library = dlopen("libopenblas.so.0", RTLD_NOW | RTLD_NOLOAD);
+  if (library == nullptr) return;
+  if (auto set = reinterpret_cast<void (*)(int)>(dlsym(library, "openblas_set_num_threads"))) set(threads);
 }
 
 }  // namespace
@@ -128,6 +135,7 @@ void keep_memory() {
 REMUDA_OP(init) {
   keep_memory();
   at::set_num_threads(static_cast<int>(a.integer(0)));
+  set_openblas_threads(static_cast<int>(a.integer(0)));
   const int64_t index = a.integer(2);
   if (a.integer(1) == 1) {
     TORCH_CHECK(at::hasCUDA(), "this libtorch finds no CUDA: it was built without, or there is no GPU or no driver");

@@ -1,0 +1,33 @@
+// How a convolution's gradients are computed.
+#pragma once
+
+#include <optional>
+
+#include "shim.h"
+
+namespace remuda {
+
+struct ConvShape {
+  int64_t stride, pad, groups;
+  Act act;
+};
+
+// ConvGrads are the gradients of input, weight and bias; undefined where not asked for.
+struct ConvGrads {
+  Tensor x, w, b;
+};
+
+struct ConvNeeds {
+  bool x, w, b;
+};
+
+inline Tensor channels_last(const Tensor& t) { return t.contiguous(at::MemoryFormat::ChannelsLast); }
+
+// conv_backward takes the gradient g of conv(x, w) + b.
+ConvGrads conv_backward(const Tensor& g, const Tensor& x, const Tensor& w, const ConvShape& s, ConvNeeds needs);
+
+// sparse_conv_backward is conv_backward of a 3x3 convolution at stride 1 whose
+// gradient is zero at many locations; nothing when it is not, or not worth it.
+std::optional<ConvGrads> sparse_conv_backward(const Tensor& g, const Tensor& x, const Tensor& w, const ConvShape& s, ConvNeeds needs);
+
+}  // namespace remuda

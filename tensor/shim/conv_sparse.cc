@@ -1,0 +1,130 @@
+// The backward of a 3x3 convolution that skips locations without gradient. A
+// pyramid's finest levels get gradient at sampled RoIs and patches alone, and
+// the convolution there is the most costly of all. The sums are the same: what
+// is left out is zero.
+#include <ATen/Parallel.h>
+
+#include "conv.h"
+#include "kernels.h"
+
+namespace remuda {
+
+namespace {
+
+constexpr int64_t kTaps = 9;        // of a 3x3 kernel
+constexpr int64_t kChunk = 4096;    // locations unfolded at once
+constexpr double kWorthwhile = 0.75;  // the share of locations up to which this is faster
+
+template <class T>
+bool is_zero(const T* row, int64_t n) {
+  for (int64_t i = 0; i < n; ++i)
+    if (to_float(row[i]) != 0) return false;
+  return true;
+}
+
+// nonzero_rows lists rows of [rows, n] that are not all zero, in order.
+template <class T>
+std::vector<int64_t> nonzero_rows(const T* data, int64_t rows, int64_t n) {
+  const int64_t parts = at::get_num_threads();
+  std::vector<std::vector<int64_t>> found(parts);
+  at::parallel_for(0, parts, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t part = begin; part < end; ++part)
+      for (int64_t r = rows * part / parts; r < rows * (part + 1) / parts; ++r)
+        if (!is_zero(data + r * n, n)) found[part].push_back(r);
+  });
+  std::vector<int64_t> all;
+  for (const auto& f : found) all.insert(all.end(), f.begin(), f.end());
+  return all;
+}
+
+// Plane is the layout of a channels-last feature map.
+struct Plane {
+  int64_t height, width;
+
+  // neighbour returns the row of the location that tap k of a kernel at row reads, or −1 beyond the border.
+  int64_t neighbour(int64_t row, int64_t k) const {
+    const int64_t y = row / width % height + k / 3 - 1, x = row % width + k % 3 - 1;
+    return y < 0 || y >= height || x < 0 || x >= width ? -1 : row + (k / 3 - 1) * width + k % 3 - 1;
+  }
+};
+
+template <class T>
+void unfold(T* out, const T* x, const int64_t* rows, int64_t n, const Plane& plane, int64_t channels) {
+  at::parallel_for(0, n, 64, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i)
+      for (int64_t k = 0; k < kTaps; ++k) {
+        T* to = out + (i * kTaps + k) * channels;
+        const int64_t from = plane.neighbour(rows[i], k);
+        if (from < 0) {
+          std::memset(static_cast<void*>(to), 0, channels * sizeof(T));
+        } else {
+          std::memcpy(static_cast<void*>(to), x + from * channels, channels * sizeof(T));
+        }
+      }
+  });
+}
+
+// fold_back adds unfolded gradients up. Each thread has channels of its own, so that none meet.
+template <class T>
+void fold_back(float* x, const T* unfolded, const int64_t* rows, int64_t n, const Plane& plane, int64_t channels) {
+  const int64_t parts = at::get_num_threads();
+  at::parallel_for(0, parts, 1, [&](int64_t begin, int64_t end) {
+    const int64_t first = channels * begin / parts, last = channels * end / parts;
+    for (int64_t i = 0; i < n; ++i)
+      for (int64_t k = 0; k < kTaps; ++k) {
+        const int64_t to = plane.neighbour(rows[i], k);
+        if (to >= 0) accumulate(x + to * channels + first, unfolded + (i * kTaps + k) * channels + first, last - first);
+      }
+  });
+}
+
+template <class T>
+ConvGrads backward(const Tensor& g, const Tensor& x, const Tensor& w, const std::vector<int64_t>& rows, ConvNeeds needs) {
+  const int64_t channels = x.size(1), outputs = w.size(0), n = static_cast<int64_t>(rows.size());
+  const Plane plane{x.size(2), x.size(3)};
+  const auto as_float = g.options().dtype(at::kFloat);
+  const Tensor weight = w.permute({0, 2, 3, 1}).reshape({outputs, kTaps * channels});
+  const Tensor index = at::from_blob(const_cast<int64_t*>(rows.data()), {n}, at::kLong);
+  const Tensor picked = g.permute({0, 2, 3, 1}).reshape({-1, outputs}).index_select(0, index);
+  Tensor gx, gw;
+  if (needs.x) gx = at::zeros({x.size(0), plane.height, plane.width, channels}, as_float);
+  if (needs.w) gw = at::zeros({outputs, kTaps * channels}, as_float);
+  Tensor unfolded = at::empty({std::min(n, kChunk), kTaps * channels}, g.options());
+  for (int64_t begin = 0; begin < n; begin += kChunk) {
+    const int64_t m = std::min(kChunk, n - begin);
+    const Tensor part = picked.narrow(0, begin, m);
+    Tensor columns = unfolded.narrow(0, 0, m);
+    if (needs.w) {
+      unfold(static_cast<T*>(columns.data_ptr()), static_cast<const T*>(x.data_ptr()), rows.data() + begin, m, plane, channels);
+      gw.add_(part.t().mm(columns));
+    }
+    if (needs.x) {
+      at::mm_out(columns, part, weight);
+      fold_back(gx.data_ptr<float>(), static_cast<const T*>(columns.data_ptr()), rows.data() + begin, m, plane, channels);
+    }
+  }
+  ConvGrads out;
+  if (needs.x) out.x = gx.to(x.scalar_type()).permute({0, 3, 1, 2});
+  if (needs.w) out.w = gw.to(w.scalar_type()).view({outputs, 3, 3, channels}).permute({0, 3, 1, 2});
+  if (needs.b) out.b = picked.sum(0, false, at::kFloat).to(w.scalar_type());
+  return out;
+}
+
+template <class T>
+std::optional<ConvGrads> attempt(const Tensor& g, const Tensor& x, const Tensor& w, ConvNeeds needs) {
+  const int64_t total = g.numel() / g.size(1);
+  const auto rows = nonzero_rows(static_cast<const T*>(g.data_ptr()), total, g.size(1));
+  if (rows.empty() || static_cast<double>(rows.size()) > kWorthwhile * static_cast<double>(total)) return std::nullopt;
+  return backward<T>(g, x, w, rows, needs);
+}
+
+}  // namespace
+
+std::optional<ConvGrads> sparse_conv_backward(const Tensor& g, const Tensor& x, const Tensor& w, const ConvShape& s, ConvNeeds needs) {
+  if (!g.is_cpu() || s.stride != 1 || s.pad != 1 || s.groups != 1 || w.size(2) != 3 || w.size(3) != 3 || g.numel() == 0) return std::nullopt;
+  if (g.scalar_type() == at::kFloat) return attempt<float>(g, x, w, needs);
+  if (g.scalar_type() == at::kBFloat16) return attempt<Bf16>(g, x, w, needs);
+  return std::nullopt;
+}
+
+}  // namespace remuda

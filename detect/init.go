@@ -32,9 +32,12 @@ func (s stream) uniform(i int) float64 {
 	return (float64(s.bits(i)>>11) + 0.5) / (1 << 53)
 }
 
-// normal returns number i of the stream, standard normal (Box and Muller).
-func (s stream) normal(i int) float64 {
-	return math.Sqrt(-2*math.Log(s.uniform(2*i))) * math.Cos(2*math.Pi*s.uniform(2*i+1))
+// normals returns numbers 2i and 2i+1 of the stream as two independent
+// standard normal ones (Box and Muller).
+func (s stream) normals(i int) (float64, float64) {
+	radius := math.Sqrt(-2 * math.Log(s.uniform(2*i)))
+	sin, cos := math.Sincos(2 * math.Pi * s.uniform(2*i+1))
+	return radius * cos, radius * sin
 }
 
 // filler gives a new tensor its values.
@@ -59,8 +62,12 @@ func uniformWithin(bound float64) filler {
 
 func normalOf(deviation float64) filler {
 	return func(s stream, data []float32) {
-		for i := range data {
-			data[i] = float32(deviation * s.normal(i))
+		for i := 0; i < len(data); i += 2 {
+			a, b := s.normals(i / 2)
+			data[i] = float32(deviation * a)
+			if i+1 < len(data) {
+				data[i+1] = float32(deviation * b)
+			}
 		}
 	}
 }

@@ -25,7 +25,6 @@ func newFrozenNorm(s *store, name string, channels int) *frozenNorm {
 		scale:    s.engine.Zeros(tensor.Float32, channels).Keep(),
 		shift:    s.engine.Zeros(tensor.Float32, channels).Keep(),
 	}
-	n.update()
 	s.norms = append(s.norms, n)
 	return n
 }

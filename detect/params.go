@@ -28,6 +28,7 @@ type store struct {
 type entry struct {
 	name      string
 	value     *tensor.Tensor // float32
+	fill      filler         // gives it its first values; nil once it has them
 	trainable bool
 	head      bool // of the box predictor, whose shape depends on the categories
 }
@@ -42,18 +43,33 @@ func newStore(e *tensor.Engine, precision tensor.DType, seed uint64) *store {
 	return &store{engine: e, precision: precision, seed: seed}
 }
 
-// add declares a tensor and fills it.
+// add declares a tensor. It gets its first values when they are needed: most
+// are loaded from a file before that.
 func (s *store) add(name string, fill filler, trainable bool, shape ...int) *tensor.Tensor {
-	n := 1
-	for _, d := range shape {
-		n *= d
-	}
-	data := make([]float32, n)
-	fill(newStream(s.seed, name), data)
-	v := s.engine.FromFloat32(data, shape...).RequiresGrad(trainable).Keep()
-	e := &entry{name: name, value: v, trainable: trainable, head: strings.HasPrefix(name, predictor)}
-	s.entries = append(s.entries, e)
+	v := s.engine.Zeros(tensor.Float32, shape...).RequiresGrad(trainable).Keep()
+	s.entries = append(s.entries, &entry{
+		name: name, value: v, trainable: trainable, fill: fill,
+		head: strings.HasPrefix(name, predictor),
+	})
 	return v
+}
+
+// settle gives first values to the tensors that have none yet.
+func (s *store) settle() {
+	filled := false
+	for _, e := range s.entries {
+		if e.fill != nil {
+			data := make([]float32, e.value.Len())
+			e.fill(newStream(s.seed, e.name), data)
+			e.value.SetFloat32s(data)
+			e.fill, filled = nil, true
+		}
+	}
+	if filled {
+		for _, n := range s.norms {
+			n.update()
+		}
+	}
 }
 
 func (s *store) free() {
@@ -67,10 +83,14 @@ func (s *store) free() {
 }
 
 // training makes ready for a step that will change the trainable weights.
-func (s *store) training() { s.forget(false) }
+func (s *store) training() {
+	s.settle()
+	s.forget(false)
+}
 
 // inference folds and casts all weights once, to be used until they change.
 func (s *store) inference() {
+	s.settle()
 	for _, c := range s.convs {
 		c.cache()
 	}
@@ -93,6 +113,7 @@ func (s *store) forget(all bool) {
 
 // Trainable returns the tensors that learn, in a fixed order.
 func (m *Model) Trainable() []Param {
+	m.store.settle()
 	var out []Param
 	for _, e := range m.store.entries {
 		if e.trainable {
@@ -106,6 +127,7 @@ func (m *Model) Trainable() []Param {
 // fixed order: what a file of weights holds.
 func (m *Model) Arrays() iter.Seq2[string, Array] {
 	return func(yield func(string, Array) bool) {
+		m.store.settle()
 		for _, e := range m.store.entries {
 			if !yield(e.name, Array{Shape: e.value.Shape(), Data: e.value.Float32s()}) {
 				return
@@ -191,7 +213,9 @@ func (m *Model) LoadBackbone(get func(name string) (Array, bool)) error {
 func (s *store) set(values map[*entry][]float32, epsZero bool) {
 	for e, data := range values {
 		e.value.SetFloat32s(data)
+		e.fill = nil
 	}
+	s.settle()
 	for _, n := range s.norms {
 		if epsZero {
 			n.absorbEpsilon()

@@ -71,14 +71,15 @@ type tap struct {
 }
 
 // taps are those of one axis: bilinear without antialiasing, pixel centres at
-// half pixels (torch's align_corners=false), edges repeated.
+// half pixels (torch's align_corners=false), edges repeated. The scale is a
+// float32, as torch has it; positions are not rounded further.
 func taps(from, to int) []tap {
 	out := make([]tap, to)
-	scale := float32(from) / float32(to)
+	scale := float64(float32(from) / float32(to))
 	for i := range out {
-		at := max(float32(scale*(float32(i)+0.5))-0.5, 0)
+		at := max(scale*(float64(i)+0.5)-0.5, 0)
 		floor := min(int(at), from-1)
-		out[i] = tap{at: floor, next: min(floor+1, from-1), share: at - float32(floor)}
+		out[i] = tap{at: floor, next: min(floor+1, from-1), share: float32(at - float64(floor))}
 	}
 	return out
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"remuda"
@@ -30,6 +31,7 @@ func (c *workCmd) Run(*Main) error {
 		if failed == nil || interrupted(failed) {
 			return nil
 		}
+		failed = outOfMemory(failed)
 		return emit(remuda.Event{Fail: &remuda.FailEvent{
 			Code: remuda.CodeOf(failed), Message: failed.Error(), Hint: remuda.HintOf(failed),
 		}})
@@ -45,6 +47,16 @@ func (c *workCmd) Run(*Main) error {
 func interrupted(err error) bool {
 	asked := errors.Is(err, train.ErrInterrupted) || errors.Is(err, context.Canceled)
 	return asked && remuda.CodeOf(err) == remuda.Internal
+}
+
+// outOfMemory gives libtorch's failed allocations their code and a way out.
+func outOfMemory(err error) error {
+	text := strings.ToLower(err.Error())
+	if remuda.CodeOf(err) != remuda.Internal || !strings.Contains(text, "allocate memory") && !strings.Contains(text, "out of memory") {
+		return err
+	}
+	return remuda.Errorf(remuda.Unavailable, "memory ran out: %w", err).
+		WithHint("use a smaller --batch, or --arch %s, or a machine with more memory", remuda.MobileNetV3Large320)
 }
 
 func work(ctx context.Context, text []byte, emit func(remuda.Event) error) error {

@@ -85,25 +85,28 @@ func mentionsMemory(words string) bool {
 }
 
 // oomKills counts the processes that the kernel has killed for memory in this
-// process's control group (version 2); 0 where that cannot be read.
+// process's control group, or the nearest around it that counts; 0 where that
+// cannot be read.
 func oomKills() int64 {
 	groups, err := os.ReadFile("/proc/self/cgroup")
 	if err != nil {
 		return 0
 	}
-	_, group, ok := strings.Cut(strings.TrimSpace(string(groups)), "0::")
-	if !ok {
-		return 0
-	}
-	for dir := filepath.Join("/sys/fs/cgroup", group); ; dir = filepath.Dir(dir) {
-		events, err := os.ReadFile(filepath.Join(dir, "memory.events"))
-		if err == nil {
-			return fieldOf(events, "oom_kill")
+	for line := range strings.Lines(string(groups)) {
+		_, group, _ := strings.Cut(strings.TrimSpace(line), ":")
+		root, file := "/sys/fs/cgroup", "memory.events" // version 2
+		if path, ok := strings.CutPrefix(group, "memory:"); ok {
+			root, file, group = "/sys/fs/cgroup/memory", "memory.oom_control", path // version 1
+		} else if group, ok = strings.CutPrefix(group, ":"); !ok {
+			continue
 		}
-		if dir == "/sys/fs/cgroup" || dir == "/" {
-			return 0
+		for dir := filepath.Join(root, group); strings.HasPrefix(dir, root); dir = filepath.Dir(dir) {
+			if events, err := os.ReadFile(filepath.Join(dir, file)); err == nil {
+				return fieldOf(events, "oom_kill")
+			}
 		}
 	}
+	return 0
 }
 
 // fieldOf reads the number after a name in lines of "name number".

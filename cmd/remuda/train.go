@@ -284,9 +284,9 @@ func (m *Main) train(spec remuda.Spec, asJSON bool) error {
 	case !started && !spec.Train.Resume && remuda.CodeOf(err) != remuda.Conflict: // which is another process in it
 		removeUnstarted(out)
 	case started && remuda.CodeOf(err) != remuda.Invalid:
-		hint := "go on from the last checkpoint with " + goOn
+		hint := "go on from the last checkpoint, with the same settings, by " + goOn
 		if first := remuda.HintOf(err); first != "" {
-			hint = first + "; then " + hint
+			hint = first + "; or " + hint
 		}
 		return remuda.Errorf(remuda.CodeOf(err), "%w", err).WithHint("%s", hint)
 	}

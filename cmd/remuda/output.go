@@ -147,7 +147,7 @@ func firstHint(problems []error) string {
 	return "repair or remove them"
 }
 
-// notFoundOr gives an error without a code one.
+// invalid gives an error without a code that of bad input.
 func invalid(err error) error {
 	if _, coded := errors.AsType[*remuda.Error](err); coded {
 		return err

@@ -245,6 +245,8 @@ def main() -> None:
         arch, kind, folder, weights, threads, count = json.loads(options.process)
         torchvision_process(arch, kind, pathlib.Path(folder), pathlib.Path(weights), threads, count)
         return
+    if os.getloadavg()[0] > 0.5:
+        print(f"the load of this machine is {os.getloadavg()[0]:.1f}: torchvision's threads spin while they wait, so a busy machine flatters remuda", file=sys.stderr)
     results, left_out = [], []
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)

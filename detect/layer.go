@@ -183,5 +183,14 @@ func (l *linear) forget() {
 	}
 }
 
+// within runs part of a forward pass in a scope of its own, and returns its
+// result. Handles to what happened inside would keep its memory after autograd
+// has done with it, or where autograd never needed it.
+func within(e *tensor.Engine, part func() *tensor.Tensor) *tensor.Tensor {
+	var out *tensor.Tensor
+	e.Scope(func() { out = part().Lift() })
+	return out
+}
+
 // own detaches and keeps a tensor for later steps.
 func own(t *tensor.Tensor) *tensor.Tensor { return t.Detach().Keep() }

@@ -118,14 +118,21 @@ func divisibleBy8(n int) int {
 }
 
 func (n *mobileNet) forward(x *tensor.Tensor) []*tensor.Tensor {
-	x = n.stem.forward(x, nil)
-	var tap *tensor.Tensor
-	for i, b := range n.blocks {
-		if x = b.forward(x); i+1 == mobileNetTap {
-			tap = x
-		}
+	e := x.Engine()
+	tap := within(e, func() *tensor.Tensor {
+		return n.through(n.blocks[:mobileNetTap], n.stem.forward(x, nil))
+	})
+	last := within(e, func() *tensor.Tensor {
+		return n.last.forward(n.through(n.blocks[mobileNetTap:], tap), nil)
+	})
+	return []*tensor.Tensor{tap, last}
+}
+
+func (n *mobileNet) through(blocks []*invertedResidual, x *tensor.Tensor) *tensor.Tensor {
+	for _, b := range blocks {
+		x = within(x.Engine(), func() *tensor.Tensor { return b.forward(x) })
 	}
-	return []*tensor.Tensor{tap, n.last.forward(x, nil)}
+	return x
 }
 
 func (b *invertedResidual) forward(x *tensor.Tensor) *tensor.Tensor {

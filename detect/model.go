@@ -72,11 +72,18 @@ type Losses struct {
 // Losses runs the network over a batch and compares with the targets, one for
 // each image. Backward of Total leaves gradients at Trainable's tensors.
 func (m *Model) Losses(b Batch, targets []Target, sample Sampler) Losses {
-	m.store.training()
-	levels := m.features(b)
-	anchors := m.grids(levels, b)
-	proposals := m.propose(levels, anchors, b, m.arch.before.training, m.arch.after.training)
-	return m.lossesAt(levels, anchors, proposals, b, targets, sample)
+	var l Losses
+	m.engine.Scope(func() {
+		m.store.training()
+		levels := m.features(b)
+		anchors := m.grids(levels, b)
+		proposals := m.propose(levels, anchors, b, m.arch.before.training, m.arch.after.training)
+		l = m.lossesAt(levels, anchors, proposals, b, targets, sample)
+		for _, t := range []*tensor.Tensor{l.Classifier, l.BoxReg, l.Objectness, l.RPNBoxReg, l.Total} {
+			t.Lift()
+		}
+	})
+	return l
 }
 
 // lossesAt computes the losses given the pyramid and the proposals on it.
@@ -127,8 +134,15 @@ func (m *Model) Detect(b Batch) [][]Detection {
 
 // features returns the pyramid over a batch, finest level first, the pooled level last.
 func (m *Model) features(b Batch) []*tensor.Tensor {
-	x := m.engine.FromFloat32ChannelsLast(b.Pixels, len(b.Sizes), 3, b.Padded.Height, b.Padded.Width)
-	return m.pyramid.forward(m.body.forward(x.To(m.config.Precision)))
+	var levels []*tensor.Tensor
+	m.engine.Scope(func() {
+		x := m.engine.FromFloat32ChannelsLast(b.Pixels, len(b.Sizes), 3, b.Padded.Height, b.Padded.Width)
+		levels = m.pyramid.forward(m.body.forward(x.To(m.config.Precision)))
+		for _, l := range levels {
+			l.Lift()
+		}
+	})
+	return levels
 }
 
 // grids returns the anchors of each level.

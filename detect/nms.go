@@ -12,7 +12,7 @@ const coordinateTrickLimit = 1000
 
 // suppress returns the indices of the best-scoring boxes, best first and at
 // most limit of them, without those that overlap a better one of their group
-// by more than threshold. Equal scores keep their order.
+// by more than threshold, which is at least ½. Equal scores keep their order.
 func suppress(boxes []box, scores []float32, groups []int32, threshold float64, limit int) []int32 {
 	var step float32
 	if len(boxes) <= coordinateTrickLimit {
@@ -42,32 +42,39 @@ func suppress(boxes []box, scores []float32, groups []int32, threshold float64, 
 	return kept
 }
 
-// survivors are the boxes of a group kept so far.
-type survivors struct {
-	boxes []box
-	areas []float32
+// survivors are the boxes of a group kept so far, by the binary exponent of
+// their area: an IoU above ½ needs areas that differ by less than a factor of
+// two, so only neighbouring exponents have to be looked at.
+type survivors [1 << 8][]survivor
+
+type survivor struct {
+	box
+	area float32
 }
 
-// add keeps b and returns true, unless b overlaps a kept box by more than threshold.
+// add keeps b and returns true, unless b overlaps a kept box by more than
+// threshold, which is at least ½.
 func (s *survivors) add(b box, threshold float64) bool {
 	area := b.area()
-	for k := range s.boxes {
-		o := &s.boxes[k]
-		w := min(b.x1, o.x1) - max(b.x0, o.x0)
-		if w <= 0 {
-			continue
-		}
-		h := min(b.y1, o.y1) - max(b.y0, o.y0)
-		if h <= 0 {
-			continue
-		}
-		shared := float32(w * h)
-		if float64(shared/(s.areas[k]+area-shared)) > threshold {
-			return false
+	exponent := int(math.Float32bits(area) >> 23 & 0xff)
+	for _, kept := range s[max(exponent-1, 0):min(exponent+2, len(s))] {
+		for k := range kept {
+			o := &kept[k]
+			w := min(b.x1, o.x1) - max(b.x0, o.x0)
+			if w <= 0 {
+				continue
+			}
+			h := min(b.y1, o.y1) - max(b.y0, o.y0)
+			if h <= 0 {
+				continue
+			}
+			shared := float32(w * h)
+			if float64(shared/(o.area+area-shared)) > threshold {
+				return false
+			}
 		}
 	}
-	s.boxes = append(s.boxes, b)
-	s.areas = append(s.areas, area)
+	s[exponent] = append(s[exponent], survivor{b, area})
 	return true
 }
 

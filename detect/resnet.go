@@ -62,12 +62,17 @@ func newBottleneck(s *store, name string, in, width, stride int, trainable bool)
 }
 
 func (n *resNet) forward(x *tensor.Tensor) []*tensor.Tensor {
-	x = n.stem.forward(x, nil).MaxPool2D(3, 2, 1)
+	e := x.Engine()
+	x = within(e, func() *tensor.Tensor { return n.stem.forward(x, nil).MaxPool2D(3, 2, 1) })
 	var maps []*tensor.Tensor
 	for _, stage := range n.stages {
-		for _, b := range stage {
-			x = b.forward(x)
-		}
+		x = within(e, func() *tensor.Tensor {
+			y := x
+			for _, b := range stage {
+				y = within(e, func() *tensor.Tensor { return b.forward(y) })
+			}
+			return y
+		})
 		maps = append(maps, x)
 	}
 	return maps

@@ -1,7 +1,6 @@
 package tensor
 
 import (
-	"bytes"
 	"fmt"
 	"os"
 	"runtime"
@@ -61,8 +60,12 @@ type library struct {
 }
 
 func openLibrary(path string) (*library, error) {
-	if err := setEnvironment(); err != nil {
-		return nil, err
+	// Waiting OpenMP threads would otherwise spin, and starve decoding and the server.
+	// libgomp reads it once, when it is loaded.
+	if os.Getenv("OMP_WAIT_POLICY") == "" {
+		if err := os.Setenv("OMP_WAIT_POLICY", "passive"); err != nil {
+			return nil, fmt.Errorf("set OMP_WAIT_POLICY: %w", err)
+		}
 	}
 	handle, err := purego.Dlopen(path, purego.RTLD_NOW|purego.RTLD_LOCAL)
 	if err != nil {
@@ -78,28 +81,6 @@ func openLibrary(path string) (*library, error) {
 		return nil, &MissingError{Err: fmt.Errorf("the engine %s was built from another source than this program's", path), Hint: "run remuda engine build"}
 	}
 	return l, nil
-}
-
-// setEnvironment sets what the native libraries read once, when they are loaded.
-// What the user has set stays.
-func setEnvironment() error {
-	// Waiting OpenMP threads would otherwise spin, and starve decoding and the server.
-	settings := map[string]string{"OMP_WAIT_POLICY": "passive"}
-	// Debian 12's OpenBLAS takes an AMD processor with AVX-512 for a Haswell, whose
-	// kernels multiply half as fast.
-	cpu, _ := os.ReadFile("/proc/cpuinfo")
-	if bytes.Contains(cpu, []byte("AuthenticAMD")) && bytes.Contains(cpu, []byte(" avx512vl")) && bytes.Contains(cpu, []byte(" avx512dq")) {
-		settings["OPENBLAS_CORETYPE"] = "SkylakeX"
-	}
-	for name, value := range settings {
-		if os.Getenv(name) != "" {
-			continue
-		}
-		if err := os.Setenv(name, value); err != nil {
-			return fmt.Errorf("set %s: %w", name, err)
-		}
-	}
-	return nil
 }
 
 func (l *library) address(name string) uintptr {

@@ -3,6 +3,8 @@
 #include "ops.cc"
 #include "conv.cc"
 #include "conv_sparse.cc"
+#include "conv_weight.cc"
+#include "gemm.cc"
 #include "optim.cc"
 #include "sample.cc"
 #include "sample_composite.cc"

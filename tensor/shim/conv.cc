@@ -126,12 +126,19 @@ ConvGrads conv_backward(const Tensor& g, const Tensor& x, const Tensor& w, const
     out.x = at::convolution(g, turned, {}, {1, 1}, {s.pad, s.pad}, {1, 1}, false, {0, 0}, 1);
     needs.x = false;
   }
-  if (!needs.x && !needs.w && !needs.b) return out;
+  if (needs.w) {
+    out.w = conv_weight_gradient(g, x, w, s);
+    needs.w = !out.w.defined();
+  }
+  if (needs.b) {
+    out.b = g.sum({0, 2, 3}, false, at::kFloat).to(w.scalar_type());
+    needs.b = false;
+  }
+  if (!needs.x && !needs.w) return out;
   const auto grads = at::convolution_backward(g, x, w, at::IntArrayRef{w.size(0)}, {s.stride, s.stride}, {s.pad, s.pad}, {1, 1}, false, {0, 0},
-                                              s.groups, {needs.x, needs.w, needs.b});
+                                              s.groups, {needs.x, needs.w, false});
   if (needs.x) out.x = std::get<0>(grads);
-  out.w = std::get<1>(grads);
-  out.b = std::get<2>(grads);
+  if (needs.w) out.w = std::get<1>(grads);
   return out;
 }
 

@@ -30,4 +30,8 @@ ConvGrads conv_backward(const Tensor& g, const Tensor& x, const Tensor& w, const
 // gradient is zero at many locations; nothing when it is not, or not worth it.
 std::optional<ConvGrads> sparse_conv_backward(const Tensor& g, const Tensor& x, const Tensor& w, const ConvShape& s, ConvNeeds needs);
 
+// conv_weight_gradient is the weight's gradient by matrix products, or undefined
+// where there is no fast way to have it so.
+Tensor conv_weight_gradient(const Tensor& g, const Tensor& x, const Tensor& w, const ConvShape& s);
+
 }  // namespace remuda

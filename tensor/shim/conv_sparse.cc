@@ -5,14 +5,14 @@
 #include <ATen/Parallel.h>
 
 #include "conv.h"
-#include "kernels.h"
+#include "gemm.h"
 
 namespace remuda {
 
 namespace {
 
 constexpr int64_t kTaps = 9;        // of a 3x3 kernel
-constexpr int64_t kChunk = 4096;    // locations unfolded at once
+constexpr int64_t kChunk = 1024;    // locations unfolded at once
 constexpr double kWorthwhile = 0.75;  // the share of locations up to which this is faster
 
 template <class T>
@@ -65,8 +65,7 @@ void unfold(T* out, const T* x, const int64_t* rows, int64_t n, const Plane& pla
 }
 
 // fold_back adds unfolded gradients up. Each thread has channels of its own, so that none meet.
-template <class T>
-void fold_back(float* x, const T* unfolded, const int64_t* rows, int64_t n, const Plane& plane, int64_t channels) {
+inline void fold_back(float* x, const float* unfolded, const int64_t* rows, int64_t n, const Plane& plane, int64_t channels) {
   const int64_t parts = at::get_num_threads();
   at::parallel_for(0, parts, 1, [&](int64_t begin, int64_t end) {
     const int64_t first = channels * begin / parts, last = channels * end / parts;
@@ -88,19 +87,20 @@ ConvGrads backward(const Tensor& g, const Tensor& x, const Tensor& w, const std:
   const Tensor picked = g.permute({0, 2, 3, 1}).reshape({-1, outputs}).index_select(0, index);
   Tensor gx, gw;
   if (needs.x) gx = at::zeros({x.size(0), plane.height, plane.width, channels}, as_float);
-  if (needs.w) gw = at::zeros({outputs, kTaps * channels}, as_float);
-  Tensor unfolded = at::empty({std::min(n, kChunk), kTaps * channels}, g.options());
+  if (needs.w) gw = at::empty({outputs, kTaps * channels}, as_float);
+  const int64_t width = kTaps * channels;
+  std::vector<T> unfolded(needs.w ? std::min(n, kChunk) * width : 0);
+  std::vector<float> columns(needs.x ? std::min(n, kChunk) * width : 0);
   for (int64_t begin = 0; begin < n; begin += kChunk) {
     const int64_t m = std::min(kChunk, n - begin);
-    const Tensor part = picked.narrow(0, begin, m);
-    Tensor columns = unfolded.narrow(0, 0, m);
+    const T* part = static_cast<const T*>(picked.data_ptr()) + begin * outputs;
     if (needs.w) {
-      unfold(static_cast<T*>(columns.data_ptr()), static_cast<const T*>(x.data_ptr()), rows.data() + begin, m, plane, channels);
-      gw.add_(part.t().mm(columns));
+      unfold(unfolded.data(), static_cast<const T*>(x.data_ptr()), rows.data() + begin, m, plane, channels);
+      gemm(outputs, width, m, Matrix<T>{part, outputs, true}, Matrix<T>{unfolded.data(), width}, gw.data_ptr<float>(), width, begin > 0);
     }
     if (needs.x) {
-      at::mm_out(columns, part, weight);
-      fold_back(gx.data_ptr<float>(), static_cast<const T*>(columns.data_ptr()), rows.data() + begin, m, plane, channels);
+      gemm(m, width, outputs, Matrix<T>{part, outputs}, Matrix<T>{static_cast<const T*>(weight.data_ptr()), width}, columns.data(), width, false);
+      fold_back(gx.data_ptr<float>(), columns.data(), rows.data() + begin, m, plane, channels);
     }
   }
   ConvGrads out;

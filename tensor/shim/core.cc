@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cstring>
 
+#include "gemm.h"
 #include "shim.h"
 
 namespace remuda {
@@ -136,6 +137,7 @@ REMUDA_OP(init) {
   keep_memory();
   at::set_num_threads(static_cast<int>(a.integer(0)));
   set_openblas_threads(static_cast<int>(a.integer(0)));
+  find_gemm();
   const int64_t index = a.integer(2);
   if (a.integer(1) == 1) {
     TORCH_CHECK(at::hasCUDA(), "this libtorch finds no CUDA: it was built without, or there is no GPU or no driver");

@@ -74,13 +74,9 @@ REMUDA_CLONES inline void axpy(float* out, const float* src, float w, int64_t n)
 }
 
 // accumulate: out += src.
-template <class T>
-inline void accumulate_body(float* out, const T* src, int64_t n) {
-  for (int64_t i = 0; i < n; ++i) out[i] += to_float(src[i]);
+REMUDA_CLONES inline void accumulate(float* out, const float* src, int64_t n) {
+  for (int64_t i = 0; i < n; ++i) out[i] += src[i];
 }
-
-REMUDA_CLONES inline void accumulate(float* out, const float* src, int64_t n) { accumulate_body(out, src, n); }
-REMUDA_CLONES inline void accumulate(float* out, const Bf16* src, int64_t n) { accumulate_body(out, src, n); }
 
 REMUDA_CLONES inline void convert(float* out, const float* src, int64_t n) {
   std::memcpy(out, src, n * sizeof(float));

@@ -64,50 +64,53 @@ void unfold(T* out, const T* x, const int64_t* rows, int64_t n, const Plane& pla
   });
 }
 
-// fold_back adds unfolded gradients up. Each thread has channels of its own, so that none meet.
-inline void fold_back(float* x, const float* unfolded, const int64_t* rows, int64_t n, const Plane& plane, int64_t channels) {
-  const int64_t parts = at::get_num_threads();
-  at::parallel_for(0, parts, 1, [&](int64_t begin, int64_t end) {
-    const int64_t first = channels * begin / parts, last = channels * end / parts;
-    for (int64_t i = 0; i < n; ++i)
-      for (int64_t k = 0; k < kTaps; ++k) {
-        const int64_t to = plane.neighbour(rows[i], k);
-        if (to >= 0) accumulate(x + to * channels + first, unfolded + (i * kTaps + k) * channels + first, last - first);
-      }
-  });
+// with_neighbours lists the rows that are in rows or next to one, in order.
+std::vector<int64_t> with_neighbours(const std::vector<int64_t>& rows, int64_t total, const Plane& plane) {
+  std::vector<uint8_t> reached(total, 0);
+  for (const int64_t r : rows)
+    for (int64_t k = 0; k < kTaps; ++k) {
+      const int64_t to = plane.neighbour(r, k);
+      if (to >= 0) reached[to] = 1;
+    }
+  std::vector<int64_t> out;
+  for (int64_t r = 0; r < total; ++r)
+    if (reached[r]) out.push_back(r);
+  return out;
 }
 
+// input_gradient is the convolution of g with the turned weight, at rows alone.
 template <class T>
-ConvGrads backward(const Tensor& g, const Tensor& x, const Tensor& w, const std::vector<int64_t>& rows, ConvNeeds needs) {
-  const int64_t channels = x.size(1), outputs = w.size(0), n = static_cast<int64_t>(rows.size());
-  const Plane plane{x.size(2), x.size(3)};
-  const auto as_float = g.options().dtype(at::kFloat);
-  const Tensor weight = w.permute({0, 2, 3, 1}).reshape({outputs, kTaps * channels});
-  const Tensor index = at::from_blob(const_cast<int64_t*>(rows.data()), {n}, at::kLong);
-  const Tensor picked = g.permute({0, 2, 3, 1}).reshape({-1, outputs}).index_select(0, index);
-  Tensor gx, gw;
-  if (needs.x) gx = at::zeros({x.size(0), plane.height, plane.width, channels}, as_float);
-  if (needs.w) gw = at::empty({outputs, kTaps * channels}, as_float);
-  const int64_t width = kTaps * channels;
-  std::vector<T> unfolded(needs.w ? std::min(n, kChunk) * width : 0);
-  std::vector<float> columns(needs.x ? std::min(n, kChunk) * width : 0);
+Tensor input_gradient(const Tensor& g, const Tensor& w, const std::vector<int64_t>& rows, const Plane& plane) {
+  const int64_t outputs = w.size(0), channels = w.size(1), width = kTaps * outputs, n = static_cast<int64_t>(rows.size());
+  const Tensor weight = w.flip({2, 3}).permute({2, 3, 0, 1}).reshape({width, channels});
+  const Tensor out = at::zeros({g.size(0), plane.height, plane.width, channels}, g.options());
+  std::vector<T> unfolded(std::min(n, kChunk) * width);
+  std::vector<float> sums(std::min(n, kChunk) * channels);
   for (int64_t begin = 0; begin < n; begin += kChunk) {
     const int64_t m = std::min(kChunk, n - begin);
-    const T* part = static_cast<const T*>(picked.data_ptr()) + begin * outputs;
-    if (needs.w) {
-      unfold(unfolded.data(), static_cast<const T*>(x.data_ptr()), rows.data() + begin, m, plane, channels);
-      gemm(outputs, width, m, Matrix<T>{part, outputs, true}, Matrix<T>{unfolded.data(), width}, gw.data_ptr<float>(), width, begin > 0);
-    }
-    if (needs.x) {
-      gemm(m, width, outputs, Matrix<T>{part, outputs}, Matrix<T>{static_cast<const T*>(weight.data_ptr()), width}, columns.data(), width, false);
-      fold_back(gx.data_ptr<float>(), columns.data(), rows.data() + begin, m, plane, channels);
-    }
+    unfold(unfolded.data(), static_cast<const T*>(g.data_ptr()), rows.data() + begin, m, plane, outputs);
+    gemm(m, channels, width, Matrix<T>{unfolded.data(), width}, Matrix<T>{static_cast<const T*>(weight.data_ptr()), channels}, sums.data(), channels, false);
+    at::parallel_for(0, m, 64, [&](int64_t first, int64_t last) {
+      for (int64_t i = first; i < last; ++i)
+        convert(static_cast<T*>(out.data_ptr()) + rows[begin + i] * channels, sums.data() + i * channels, channels);
+    });
   }
-  ConvGrads out;
-  if (needs.x) out.x = gx.to(x.scalar_type()).permute({0, 3, 1, 2});
-  if (needs.w) out.w = gw.to(w.scalar_type()).view({outputs, 3, 3, channels}).permute({0, 3, 1, 2});
-  if (needs.b) out.b = picked.sum(0, false, at::kFloat).to(w.scalar_type());
-  return out;
+  return out.permute({0, 3, 1, 2});
+}
+
+// weight_gradient takes picked, g's rows.
+template <class T>
+Tensor weight_gradient(const Tensor& picked, const Tensor& x, const Tensor& w, const std::vector<int64_t>& rows, const Plane& plane) {
+  const int64_t outputs = w.size(0), channels = w.size(1), width = kTaps * channels, n = static_cast<int64_t>(rows.size());
+  const Tensor out = at::empty({outputs, 3, 3, channels}, picked.options().dtype(at::kFloat));
+  std::vector<T> unfolded(std::min(n, kChunk) * width);
+  for (int64_t begin = 0; begin < n; begin += kChunk) {
+    const int64_t m = std::min(kChunk, n - begin);
+    unfold(unfolded.data(), static_cast<const T*>(x.data_ptr()), rows.data() + begin, m, plane, channels);
+    gemm(outputs, width, m, Matrix<T>{static_cast<const T*>(picked.data_ptr()) + begin * outputs, outputs, true}, Matrix<T>{unfolded.data(), width},
+         out.data_ptr<float>(), width, begin > 0);
+  }
+  return out.permute({0, 3, 1, 2}).to(w.scalar_type());
 }
 
 template <class T>
@@ -115,7 +118,15 @@ std::optional<ConvGrads> attempt(const Tensor& g, const Tensor& x, const Tensor&
   const int64_t total = g.numel() / g.size(1);
   const auto rows = nonzero_rows(static_cast<const T*>(g.data_ptr()), total, g.size(1));
   if (rows.empty() || static_cast<double>(rows.size()) > kWorthwhile * static_cast<double>(total)) return std::nullopt;
-  return backward<T>(g, x, w, rows, needs);
+  const Plane plane{x.size(2), x.size(3)};
+  ConvGrads out;
+  if (needs.x) out.x = input_gradient<T>(g, w, with_neighbours(rows, total, plane), plane);
+  if (!needs.w && !needs.b) return out;
+  const Tensor index = at::from_blob(const_cast<int64_t*>(rows.data()), {static_cast<int64_t>(rows.size())}, at::kLong);
+  const Tensor picked = g.permute({0, 2, 3, 1}).reshape({total, g.size(1)}).index_select(0, index);
+  if (needs.w) out.w = weight_gradient<T>(picked, x, w, rows, plane);
+  if (needs.b) out.b = picked.sum(0, false, at::kFloat).to(w.scalar_type());
+  return out;
 }
 
 }  // namespace

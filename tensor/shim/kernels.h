@@ -73,11 +73,6 @@ REMUDA_CLONES inline void axpy(float* out, const float* src, float w, int64_t n)
   for (int64_t i = 0; i < n; ++i) out[i] += w * src[i];
 }
 
-// accumulate: out += src.
-REMUDA_CLONES inline void accumulate(float* out, const float* src, int64_t n) {
-  for (int64_t i = 0; i < n; ++i) out[i] += src[i];
-}
-
 REMUDA_CLONES inline void convert(float* out, const float* src, int64_t n) {
   std::memcpy(out, src, n * sizeof(float));
 }

@@ -29,7 +29,7 @@ type architecture struct {
 // topN is a limit that differs between training and inference.
 type topN struct{ training, inference int }
 
-// architectures has torchvision's numbers.
+// architectureOf returns torchvision's numbers.
 func architectureOf(name string) (architecture, bool) {
 	everySize := []float32{32, 64, 128, 256, 512}
 	mobile := architecture{
@@ -74,8 +74,9 @@ func (c Config) sizes() (minSize, maxSize int) {
 
 // validate returns what is wrong with a configuration.
 func (c Config) validate() error {
+	_, known := architectureOf(c.Arch)
 	switch most := remuda.MaxTrainableLayers(c.Arch); {
-	case c.arch() == nil:
+	case !known:
 		return remuda.Errorf(remuda.Invalid, "no architecture is called %q", c.Arch).WithHint("choose one of %v", remuda.Architectures)
 	case c.Categories < 1:
 		return remuda.Errorf(remuda.Invalid, "a detector needs at least one category").WithHint("label at least one box")
@@ -83,14 +84,6 @@ func (c Config) validate() error {
 		return remuda.Errorf(remuda.Invalid, "trainable layers is %d", c.TrainableLayers).WithHint("give 0 to %d for %s", most, c.Arch)
 	case c.Precision != tensor.Float32 && c.Precision != tensor.BFloat16:
 		return remuda.Errorf(remuda.Invalid, "a model cannot compute in %v", c.Precision).WithHint("choose float32 or bfloat16")
-	}
-	return nil
-}
-
-// arch returns the configured architecture, or nil if there is none of that name.
-func (c Config) arch() *architecture {
-	if a, ok := architectureOf(c.Arch); ok {
-		return &a
 	}
 	return nil
 }

@@ -101,7 +101,12 @@ func (m *Model) lossesAt(levels []*tensor.Tensor, anchors []grid, proposals [][]
 	pooled, patches := m.engine.Sample(levels, m.samples(drawnRoIs.boxes, drawnAnchors.patches))
 
 	l := Losses{}
-	l.Classifier, l.BoxReg = m.heads.losses(pooled, drawnRoIs)
+	if pooled != nil {
+		l.Classifier, l.BoxReg = m.heads.losses(pooled, drawnRoIs)
+	} else { // background images without a proposal; torchvision's mean over nothing would be NaN
+		zero := m.engine.Zeros(tensor.Float32)
+		l.Classifier, l.BoxReg = zero, zero.Detach()
+	}
 	l.Objectness, l.RPNBoxReg = m.rpn.losses(patches, drawnAnchors)
 	l.Total = l.Classifier.Add(l.BoxReg).Add(l.Objectness).Add(l.RPNBoxReg)
 	return l

@@ -169,17 +169,35 @@ func TestDetectSeesWeightsThatTrainingChanged(t *testing.T) {
 	}
 }
 
+// silence puts every objectness far below the least that makes a proposal.
+func silence(m *Model) {
+	for _, p := range m.Trainable() {
+		if p.Name == "rpn.head.cls_logits.bias" {
+			p.Value.SetFloat32s(slices.Repeat([]float32{-10}, p.Value.Len()))
+		}
+	}
+}
+
 func TestImageWithoutProposalsHasNoDetections(t *testing.T) {
 	e := enginetest.Open(t)
 	inEngine(t, e, small(remuda.MobileNetV3Large320, 2, 6), 1, func(m *Model) error {
-		for _, p := range m.Trainable() { // every objectness far below the least
-			if p.Name == "rpn.head.cls_logits.bias" {
-				p.Value.SetFloat32s(slices.Repeat([]float32{-20}, p.Value.Len()))
-			}
-		}
+		silence(m)
 		out := m.Detect(Transform(m.config, []*imageio.RGB{referenceImage("a", 60, 80), referenceImage("b", 60, 80)}))
 		if len(out) != 2 || len(out[0]) != 0 || len(out[1]) != 0 {
 			t.Errorf("%d images, the first with %d detections", len(out), len(out[0]))
+		}
+		return nil
+	})
+}
+
+func TestBackgroundImagesWithoutProposalsTrain(t *testing.T) {
+	e := enginetest.Open(t)
+	inEngine(t, e, small(remuda.MobileNetV3Large320, 2, 6), 1, func(m *Model) error {
+		silence(m)
+		l := m.Losses(Transform(m.config, referenceImages()), make([]Target, 2), seeded())
+		l.Total.Backward()
+		if v := l.Total.Item(); !(v > 0 && v < 1e-3) || l.Classifier.Item() != 0 || l.BoxReg.Item() != 0 {
+			t.Errorf("losses are %v in all, %v and %v of RoIs", v, l.Classifier.Item(), l.BoxReg.Item())
 		}
 		return nil
 	})

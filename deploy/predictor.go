@@ -20,8 +20,8 @@ type Predictor struct {
 	categories []remuda.Category
 }
 
-// Open loads the model of a spec: a run's folder, or a file of weights whose
-// architecture is found from names and shapes.
+// Open loads the model of a spec: a run's folder, or a file of weights that
+// the spec names the architecture and the categories of.
 func Open(engine *tensor.Engine, spec remuda.PredictSpec, precision tensor.DType) (*Predictor, error) {
 	path, card, err := find(spec)
 	if err != nil {
@@ -32,16 +32,18 @@ func Open(engine *tensor.Engine, spec remuda.PredictSpec, precision tensor.DType
 		return nil, fmt.Errorf("open the model: %w", err)
 	}
 	defer file.Close()
-	if err := describe(&card, file, path); err != nil {
-		return nil, err
+	sum, err := weights.SHA256(path)
+	if err != nil {
+		return nil, fmt.Errorf("open the model: %w", err)
 	}
+	source, _ := weights.Known(sum, card.Arch)
 	p := &Predictor{engine: engine, categories: card.Categories}
 	config := detect.Config{Arch: card.Arch, Categories: len(card.Categories), Precision: precision}
 	err = engine.Do(func() error {
 		if p.model, err = detect.New(engine, config, 0); err != nil {
 			return err
 		}
-		return p.load(file, path)
+		return p.load(file, path, detect.LoadOptions{EpsZero: detect.HasEpsZero(card.Arch, source.Name)})
 	})
 	if err != nil {
 		return nil, fmt.Errorf("load the model %s: %w", path, err)
@@ -52,45 +54,23 @@ func Open(engine *tensor.Engine, spec remuda.PredictSpec, precision tensor.DType
 // find returns the file of weights and what the spec or the run's card says of it.
 func find(spec remuda.PredictSpec) (path string, card remuda.Card, err error) {
 	info, err := os.Stat(spec.Model)
-	if err != nil {
+	switch {
+	case err != nil:
 		return "", card, remuda.Errorf(remuda.NotFound, "open the model: %w", err).WithHint("name a run's folder or a file of weights")
+	case info.IsDir():
+		card, err = remuda.ReadCard(spec.Model)
+		return filepath.Join(spec.Model, remuda.ModelFile), card, err
+	case spec.Arch == "" || len(spec.Categories) == 0:
+		return "", card, remuda.Errorf(remuda.Invalid, "the spec does not say what %s is", spec.Model).WithHint("give its arch and its categories")
 	}
-	if !info.IsDir() {
-		return spec.Model, remuda.Card{Arch: spec.Arch, Categories: spec.Categories}, nil
-	}
-	if card, err = remuda.ReadCard(spec.Model); err != nil {
-		return "", card, err
-	}
-	return filepath.Join(spec.Model, remuda.ModelFile), card, nil
+	return spec.Model, remuda.Card{Arch: spec.Arch, Categories: spec.Categories}, nil
 }
 
-// describe completes the card of bare weights from their names and shapes.
-func describe(card *remuda.Card, file *weights.File, path string) error {
-	arch, categories, ok := detect.ArchOf(file.Shapes())
-	if card.Arch == "" {
-		if !ok {
-			return remuda.Errorf(remuda.Invalid, "%s is no Faster R-CNN that remuda knows", path).
-				WithHint("name its architecture with --arch, one of %v", remuda.Architectures)
-		}
-		card.Arch = arch
-	}
-	if len(card.Categories) == 0 {
-		for k := range categories {
-			card.Categories = append(card.Categories, remuda.Category{ID: int64(k + 1), Name: fmt.Sprintf("category %d", k+1)})
-		}
-	}
-	if ok && len(card.Categories) != categories {
-		return remuda.Errorf(remuda.Invalid, "%s tells %d categories apart, %d are named", path, categories, len(card.Categories)).
-			WithHint("give --categories with %d names, in the order the model was trained with", categories)
-	}
-	return nil
-}
-
-func (p *Predictor) load(file *weights.File, path string) error {
+func (p *Predictor) load(file *weights.File, path string, o detect.LoadOptions) error {
 	report, err := p.model.Load(func(name string) (detect.Array, bool) {
 		data, err := file.Read(name)
 		return detect.Array{Shape: file.Shape(name), Data: data}, err == nil
-	}, detect.LoadOptions{})
+	}, o)
 	if err != nil {
 		return err
 	}

@@ -151,6 +151,10 @@ type LoadOptions struct {
 	NewHead bool
 }
 
+// HasEpsZero reports whether torchvision's file of a name ("coco", "imagenet"),
+// for an architecture, is one that LoadOptions.EpsZero is for.
+func HasEpsZero(arch, file string) bool { return arch == remuda.ResNet50FPN && file == "coco" }
+
 // Load sets all weights from get, which returns a tensor by torchvision's name.
 // The box predictor's tensors may have other shapes, being for other
 // categories, and then stay fresh; any other missing tensor or wrong shape is

@@ -118,7 +118,7 @@ func (r *run) writeModel(name string) (sum string, err error) {
 		if err != nil {
 			return err
 		}
-		sum, err = weights.WriteSafetensors(r.folder.file(name), arrays, map[string]string{"format": "pt"})
+		sum, err = weights.WriteSafetensors(r.folder.file(name), arrays, map[string]string{"format": "pt", weights.ArchEntry: r.spec.Recipe.Arch})
 		if err != nil {
 			return diskError("write the model", err)
 		}

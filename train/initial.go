@@ -23,9 +23,8 @@ func loadInitial(model *detect.Model, spec remuda.TrainSpec) error {
 	if isClassifier(file) {
 		err = model.LoadBackbone(source(file))
 	} else {
-		coco := spec.Recipe.Weights == "coco"
 		_, err = model.Load(source(file), detect.LoadOptions{
-			NewHead: coco, EpsZero: coco && spec.Recipe.Arch == remuda.ResNet50FPN,
+			NewHead: spec.Recipe.Weights == "coco", EpsZero: detect.HasEpsZero(spec.Recipe.Arch, spec.Recipe.Weights),
 		})
 	}
 	if err != nil {

@@ -129,6 +129,9 @@ func (f *File) layOut(entries map[string]tensorEntry, start, size int64) error {
 	return nil
 }
 
+// ArchEntry is where the metadata of a file of weights may say its architecture.
+const ArchEntry = "arch"
+
 // Array is a named array to be written. Read is called once, when its turn
 // comes, so that only one array has to be in memory.
 type Array struct {

@@ -62,14 +62,11 @@ func (f modelFlags) look(m *Main, names []remuda.Category) (model, error) {
 	return model{arch: orDefault(f.Arch, arch), categories: categories}, err
 }
 
-// archEntry is where a file of weights may say its architecture.
-const archEntry = "arch"
-
 // whichMobile tells the two MobileNetV3 detectors apart, which have the same
 // arrays: by the file's own word, or as one of torchvision's files. Else it says
 // what it takes the file for.
 func (m *Main) whichMobile(file *weights.File, path string) string {
-	said := file.Metadata()[archEntry]
+	said := file.Metadata()[weights.ArchEntry]
 	sum, err := weights.SHA256(path)
 	for _, arch := range []string{remuda.MobileNetV3LargeFPN, remuda.MobileNetV3Large320} {
 		if _, known := weights.Known(sum, arch); said == arch || err == nil && known {

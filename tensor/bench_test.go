@@ -64,3 +64,41 @@ func BenchmarkConv(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkPyramid is the backward of the finest level's 3×3 convolution, with gradient in
+// blocks over part of the map.
+func BenchmarkPyramid(b *testing.B) {
+	e := open(b)
+	const n, c, h, w = 2, 256, 200, 272
+	for _, dt := range []DType{Float32, BFloat16} {
+		for _, percent := range []int{10, 40, 100} {
+			b.Run(fmt.Sprintf("%v/%d%%", dt, percent), func(b *testing.B) {
+				must(b, e.Do(func() error {
+					x := e.FromFloat32(noise(n*c*h*w, 1), n, c, h, w).To(dt).ChannelsLast().RequiresGrad(true)
+					wt := e.FromFloat32(noise(c*c*9, 2), c, c, 3, 3).To(dt).ChannelsLast().RequiresGrad(true)
+					mask := make([]float32, n*h*w)
+					for i := range mask {
+						if (i/w%h/20*7+i%w/17*5)%20 < percent/5 {
+							mask[i] = 1
+						}
+					}
+					g := e.FromFloat32(noise(n*c*h*w, 3), n, c, h, w).To(dt).ChannelsLast().Mul(e.FromFloat32(mask, n, 1, h, w).To(dt))
+					seconds := 0.
+					b.ResetTimer()
+					for range b.N {
+						e.Scope(func() {
+							y := x.Conv2D(wt, nil, Conv{Pad: 1}).Mul(g).Sum()
+							start := processorSeconds()
+							y.Backward()
+							seconds += processorSeconds() - start
+							x.ZeroGrad()
+							wt.ZeroGrad()
+						})
+					}
+					b.ReportMetric(seconds*1000/2/float64(b.N), "cpu-ms/2")
+					return nil
+				}))
+			})
+		}
+	}
+}

@@ -12,7 +12,7 @@ namespace remuda {
 namespace {
 
 constexpr int64_t kTaps = 9;        // of a 3x3 kernel
-constexpr int64_t kChunk = 1024;    // locations unfolded at once
+constexpr int64_t kChunk = 512;    // locations unfolded at once
 constexpr double kWorthwhile = 0.75;  // the share of locations up to which this is faster
 
 template <class T>

@@ -5,6 +5,7 @@
 #include "conv_sparse.cc"
 #include "conv_weight.cc"
 #include "gemm.cc"
+#include "linear.cc"
 #include "optim.cc"
 #include "sample.cc"
 #include "sample_composite.cc"

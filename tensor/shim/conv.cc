@@ -3,6 +3,7 @@
 #include <ATen/Parallel.h>
 
 #include "conv.h"
+#include "kernels.h"
 #include "node.h"
 
 namespace remuda {
@@ -14,6 +15,22 @@ Tensor same_type(const Tensor& t, const Tensor& as) { return t.defined() ? t.to(
 // linear_part is the convolution with its bias; it owns its result.
 Tensor linear_part(const Tensor& x, const Tensor& w, const Tensor& b, const ConvShape& s) {
   return at::convolution(x, w, b, {s.stride, s.stride}, {s.pad, s.pad}, {1, 1}, false, {0, 0}, s.groups);
+}
+
+// finish makes y max(y + residual, 0) in one pass, where both lie alike.
+bool finish(const Tensor& y, const Tensor& residual) {
+  if (!y.is_cpu() || y.sizes() != residual.sizes() || y.strides() != residual.strides() || !y.is_non_overlapping_and_dense()) return false;
+  const auto run = [&](auto* out, const auto* in) {
+    at::parallel_for(0, y.numel(), 1 << 16, [&](int64_t begin, int64_t end) { add_relu(out + begin, in + begin, end - begin); });
+  };
+  if (y.scalar_type() == at::kFloat) {
+    run(static_cast<float*>(y.data_ptr()), static_cast<const float*>(residual.data_ptr()));
+  } else if (y.scalar_type() == at::kBFloat16) {
+    run(static_cast<Bf16*>(y.data_ptr()), static_cast<const Bf16*>(residual.data_ptr()));
+  } else {
+    return false;
+  }
+  return true;
 }
 
 struct ConvNode : Node {
@@ -42,66 +59,54 @@ Tensor convolve(const Tensor& x, const Tensor& w, const Tensor& b, const Tensor&
   const bool record = records(inputs);
   c10::AutoGradMode off(false);
   Tensor y = linear_part(x, w, b, s);
-  if (residual.defined()) y.add_(residual);
-  if (!record) return activate(y, s.act);
+  ConvShape rest = s;  // what is still to be done
+  if (residual.defined() && s.act == Act::relu && finish(y, residual)) {
+    rest.act = Act::none;
+  } else if (residual.defined()) {
+    y.add_(residual);
+  }
+  if (!record) return activate(y, rest.act);
   auto node = new_node<ConvNode>(inputs);
   node->shape = s;
   node->x = save(x);
   node->w = save(w);
   const bool keeps_input = s.act == Act::hard_swish;
   if (keeps_input) node->activation = save(y);
-  const Tensor out = keeps_input ? at::hardswish(y) : activate(y, s.act);
+  const Tensor out = keeps_input ? at::hardswish(y) : activate(y, rest.act);
   if (s.act != Act::none && !keeps_input) node->activation = save(out);
   attach(node, out);
   return out;
 }
 
-struct LinearNode : Node {
-  SavedVariable x, w, y;
-  bool relu = false;
-
-  variable_list apply(variable_list&& in) override {
-    c10::AutoGradMode off(false);
-    const Tensor g = relu ? at::threshold_backward(in[0], y.unpack(), 0) : in[0];
-    variable_list out(3);
-    if (task_should_compute_output(0)) out[0] = g.matmul(w.unpack());
-    if (task_should_compute_output(1)) out[1] = g.t().matmul(x.unpack());
-    if (task_should_compute_output(2)) out[2] = g.sum(0);
-    return out;
-  }
-
-  void release_variables() override {
-    x.reset_data();
-    w.reset_data();
-    y.reset_data();
-  }
-};
-
-Tensor linear(const Tensor& x, const Tensor& w, const Tensor& b, bool relu) {
-  const std::vector<Tensor> inputs{x, w, b};
-  const bool record = records(inputs);
-  c10::AutoGradMode off(false);
-  Tensor y = at::linear(x, w, b);
-  if (relu) y.relu_();
-  if (!record) return y;
-  auto node = new_node<LinearNode>(inputs);
-  node->relu = relu;
-  node->x = save(x);
-  node->w = save(w);
-  if (relu) node->y = save(y);
-  attach(node, y);
-  return y;
+template <class To, class From>
+void scale_rows(const Tensor& out, const Tensor& in, const float* scale) {
+  const int64_t rows = in.size(0), n = in.numel() / rows;
+  at::parallel_for(0, rows, std::max<int64_t>(1, (1 << 15) / n), [&](int64_t begin, int64_t end) {
+    for (int64_t r = begin; r < end; ++r)
+      scaled(static_cast<To*>(out.data_ptr()) + r * n, static_cast<const From*>(in.data_ptr()) + r * n, n, scale == nullptr ? 1.f : scale[r]);
+  });
 }
 
+// fold_rows is fold without history: one pass where there is a kernel for the types.
 Tensor fold_rows(const Tensor& w, const Tensor& scale, at::ScalarType type) {
-  Tensor out = w;
-  if (scale.defined()) {
+  const Tensor in = w.dim() == 4 ? channels_last(w) : w.contiguous();
+  const auto from = in.scalar_type();
+  if (!scale.defined() && from == type) return in;
+  const Tensor factors = scale.defined() ? scale.to(at::kFloat).contiguous() : scale;
+  const Tensor out = at::empty_like(in, in.options().dtype(type));
+  const float* const factor = in.is_cpu() && scale.defined() ? factors.data_ptr<float>() : nullptr;
+  if (in.is_cpu() && in.numel() > 0 && from == at::kFloat && type == at::kFloat) {
+    scale_rows<float, float>(out, in, factor);
+  } else if (in.is_cpu() && in.numel() > 0 && from == at::kFloat && type == at::kBFloat16) {
+    scale_rows<Bf16, float>(out, in, factor);
+  } else if (in.is_cpu() && in.numel() > 0 && from == at::kBFloat16 && type == at::kFloat) {
+    scale_rows<float, Bf16>(out, in, factor);
+  } else {
     std::vector<int64_t> shape(w.dim(), 1);
     shape[0] = w.size(0);
-    out = out.to(at::kFloat).mul(scale.reshape(shape));
+    out.copy_(scale.defined() ? in.to(at::kFloat).mul(factors.reshape(shape)) : in);
   }
-  out = out.to(type);
-  return out.dim() == 4 ? channels_last(out) : out;
+  return out;
 }
 
 struct FoldNode : Node {
@@ -131,7 +136,7 @@ ConvGrads conv_backward(const Tensor& g, const Tensor& x, const Tensor& w, const
     needs.w = !out.w.defined();
   }
   if (needs.b) {
-    out.b = g.sum({0, 2, 3}, false, at::kFloat).to(w.scalar_type());
+    out.b = sum_rows(g, w.size(0)).to(w.scalar_type());
     needs.b = false;
   }
   if (!needs.x && !needs.w) return out;
@@ -162,12 +167,6 @@ REMUDA_OP(conv2d) {
   const Tensor residual = same_type(a.in(3), x);
   TORCH_CHECK(w.dim() == 4, "a weight of ", w.dim(), " dimensions");
   a.out(convolve(x, w, b, residual, s));
-}
-
-REMUDA_OP(linear) {
-  const bool relu = a.integer(0) != 0;
-  const Tensor x = a.in(0), w = same_type(a.in(1), x), b = same_type(a.in(2), x);
-  a.out(linear(x, w, b, relu));
 }
 
 }  // namespace remuda

@@ -30,6 +30,10 @@ ConvGrads conv_backward(const Tensor& g, const Tensor& x, const Tensor& w, const
 // gradient is zero at many locations; nothing when it is not, or not worth it.
 std::optional<ConvGrads> sparse_conv_backward(const Tensor& g, const Tensor& x, const Tensor& w, const ConvShape& s, ConvNeeds needs);
 
+// sum_rows is the sum over everything but the last dimension of memory that is
+// rows of n elements, in float32: a bias's gradient.
+Tensor sum_rows(const Tensor& g, int64_t n);
+
 // conv_weight_gradient is the weight's gradient by matrix products, or undefined
 // where there is no fast way to have it so.
 Tensor conv_weight_gradient(const Tensor& g, const Tensor& x, const Tensor& w, const ConvShape& s);

@@ -81,6 +81,63 @@ REMUDA_CLONES inline void convert(Bf16* out, const float* src, int64_t n) {
   for (int64_t i = 0; i < n; ++i) from_float(src[i], out + i);
 }
 
+// biased: out = in + bias, or the larger of that and 0.
+template <class T>
+inline void biased_body(T* out, const float* in, const float* bias, int64_t n, float floor) {
+  for (int64_t i = 0; i < n; ++i) {
+    const float v = in[i] + bias[i];
+    from_float(v < floor ? floor : v, out + i);
+  }
+}
+
+REMUDA_CLONES inline void biased(float* out, const float* in, const float* bias, int64_t n, float floor) { biased_body(out, in, bias, n, floor); }
+REMUDA_CLONES inline void biased(Bf16* out, const float* in, const float* bias, int64_t n, float floor) { biased_body(out, in, bias, n, floor); }
+
+// add_relu: y = max(y + r, 0).
+template <class T>
+inline void add_relu_body(T* y, const T* r, int64_t n) {
+  for (int64_t i = 0; i < n; ++i) {
+    const float v = to_float(y[i]) + to_float(r[i]);
+    from_float(v < 0 ? 0.f : v, y + i);
+  }
+}
+
+REMUDA_CLONES inline void add_relu(float* y, const float* r, int64_t n) { add_relu_body(y, r, n); }
+REMUDA_CLONES inline void add_relu(Bf16* y, const Bf16* r, int64_t n) { add_relu_body(y, r, n); }
+
+// descend: one step of SGD with momentum.
+REMUDA_CLONES inline void descend(float* p, float* m, const float* g, int64_t n, float lr, float momentum, float decay) {
+  for (int64_t i = 0; i < n; ++i) {
+    m[i] = momentum * m[i] + (g[i] + decay * p[i]);
+    p[i] -= lr * m[i];
+  }
+}
+
+// approach: d += weight * (s - d).
+REMUDA_CLONES inline void approach(float* d, const float* s, int64_t n, float weight) {
+  for (int64_t i = 0; i < n; ++i) d[i] += weight * (s[i] - d[i]);
+}
+
+// scaled: out = in * scale.
+template <class To, class From>
+inline void scaled_body(To* out, const From* in, int64_t n, float scale) {
+  for (int64_t i = 0; i < n; ++i) from_float(to_float(in[i]) * scale, out + i);
+}
+
+REMUDA_CLONES inline void scaled(float* out, const float* in, int64_t n, float scale) { scaled_body(out, in, n, scale); }
+REMUDA_CLONES inline void scaled(Bf16* out, const float* in, int64_t n, float scale) { scaled_body(out, in, n, scale); }
+REMUDA_CLONES inline void scaled(float* out, const Bf16* in, int64_t n, float scale) { scaled_body(out, in, n, scale); }
+
+// add_rows: sum[c] += the column's elements; rows are n elements long.
+template <class T>
+inline void add_rows_body(float* sum, const T* in, int64_t rows, int64_t n) {
+  for (int64_t r = 0; r < rows; ++r)
+    for (int64_t c = 0; c < n; ++c) sum[c] += to_float(in[r * n + c]);
+}
+
+REMUDA_CLONES inline void add_rows(float* sum, const float* in, int64_t rows, int64_t n) { add_rows_body(sum, in, rows, n); }
+REMUDA_CLONES inline void add_rows(float* sum, const Bf16* in, int64_t rows, int64_t n) { add_rows_body(sum, in, rows, n); }
+
 // transpose: out[j][i] = in[i][j], with a change of type.
 template <class To, class From>
 inline void transpose(To* out, const From* in, int64_t rows, int64_t cols) {

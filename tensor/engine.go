@@ -95,7 +95,7 @@ func (e *Engine) Do(fn func() error) error {
 	task := func() {
 		defer close(finished)
 		defer e.unwind(len(e.scopes), e.noGrad)
-		defer func() { err, other = recovered(recover(), err) }()
+		defer func() { other, err = recovered(recover(), err) }()
 		e.scopes = append(e.scopes, nil)
 		err = fn()
 	}
@@ -111,14 +111,13 @@ func (e *Engine) Do(fn func() error) error {
 	return err
 }
 
-func recovered(p any, err error) (error, any) {
-	if p == nil {
-		return err, nil
-	}
+// recovered tells a failed operation, which is an error, from a panic that has
+// to go on.
+func recovered(p any, err error) (other any, _ error) {
 	if failed, ok := p.(*Error); ok {
-		return failed, nil
+		return nil, failed
 	}
-	return err, p
+	return p, err
 }
 
 // unwind frees the scopes above depth and restores the grad mode.

@@ -193,6 +193,23 @@ func checkTraining(t *testing.T, m *Model, r *reference) {
 	}
 }
 
+func TestFrozenLayersLeaveTheOthersGradientsAsInTorchvision(t *testing.T) {
+	e := enginetest.Open(t)
+	forEachArch(t, func(t *testing.T, arch string, r *reference) {
+		for _, trainable := range []int{0, 3} {
+			onReferenceModel(t, e, arch, tensor.Float32, trainable, func(m *Model) {
+				b := Transform(m.config, referenceImages())
+				levels := m.features(b)
+				drawn := r.Values.Chosen[0]
+				m.lossesAt(levels, m.grids(levels, b), drawn.proposals(), b, referenceTargets(), drawn.replay(t)).Total.Backward()
+				for _, p := range m.Trainable() {
+					r.check(t, "gradient/"+p.Name, p.Value.Grad().Float32s(), gradientTolerance)
+				}
+			})
+		}
+	})
+}
+
 func TestBackgroundImagesTrainAsInTorchvision(t *testing.T) {
 	e := enginetest.Open(t)
 	forEachArch(t, func(t *testing.T, arch string, r *reference) {

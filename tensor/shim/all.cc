@@ -9,3 +9,4 @@
 #include "optim.cc"
 #include "sample.cc"
 #include "sample_composite.cc"
+#include "memory.cc"

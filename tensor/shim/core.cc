@@ -3,13 +3,13 @@
 #include <ATen/Version.h>
 #include <c10/core/GradMode.h>
 #include <dlfcn.h>
-#include <malloc.h>
 #include <torch/csrc/api/include/torch/version.h>
 
 #include <atomic>
 #include <cstring>
 
 #include "gemm.h"
+#include "memory.h"
 #include "shim.h"
 
 namespace remuda {
@@ -113,15 +113,6 @@ std::string capability() {
   return config.substr(at + key.size(), config.find('\n', at) - at - key.size());
 }
 
-// Buffers of 15 MB are made and freed all the time; without this each one is
-// mapped, faulted in page by page, and unmapped again.
-void keep_memory() {
-#if defined(__GLIBC__)
-  mallopt(M_MMAP_THRESHOLD, 1 << 30);
-  mallopt(M_TRIM_THRESHOLD, -1);  // never
-#endif
-}
-
 // OpenBLAS built on pthreads does not follow libtorch's setting.
 void set_openblas_threads(int threads) {
   void* library = dlopen("libopenblas.so.0", RTLD_NOW | RTLD_NOLOAD);
@@ -134,7 +125,7 @@ void set_openblas_threads(int threads) {
 // ints: threads, kind of device (0 cpu, 1 cuda), its index. data: one int64 that
 // becomes 1 when the device computes bfloat16. text: the version.
 REMUDA_OP(init) {
-  keep_memory();
+  use_arena();
   at::set_num_threads(static_cast<int>(a.integer(0)));
   set_openblas_threads(static_cast<int>(a.integer(0)));
   find_gemm();

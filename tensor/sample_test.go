@@ -8,27 +8,25 @@ import (
 	"testing"
 )
 
-func open(t testing.TB) *Engine {
+// builtShim returns the compiled shim; package enginetest does the same for other packages.
+func builtShim(t testing.TB) string {
 	t.Helper()
 	if os.Getenv("REMUDA_SKIP_ENGINE") == "1" {
 		t.Skip("REMUDA_SKIP_ENGINE=1")
 	}
 	cache, err := os.UserCacheDir()
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	torch, err := Discover(os.Getenv("REMUDA_TORCH"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	shim, err := Build(context.Background(), torch, filepath.Join(cache, "remuda", "engine"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	e, err := Open(shim, Options{Threads: 2})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
+	return shim
+}
+
+func open(t testing.TB) *Engine {
+	t.Helper()
+	e, err := Open(builtShim(t), Options{Threads: 2})
+	must(t, err)
 	t.Cleanup(func() { e.Close() })
 	return e
 }

@@ -3,6 +3,7 @@ package tensor
 import (
 	"fmt"
 	"math"
+	"slices"
 	"testing"
 )
 
@@ -43,6 +44,38 @@ func TestGradientsOfSparseAndDenseConvolutionsAgree(t *testing.T) {
 					if limit := map[DType]float64{Float32: 1e-5, BFloat16: 0.02}[dt]; worst > limit*size {
 						t.Errorf("%s", fmt.Sprintf("%v, one in %d: gradient of the %s differs by %.3g of %.3g", dt, share, name, worst, size))
 					}
+				}
+			}
+		}
+		return nil
+	}))
+}
+
+// Resumed training must end with the same bits, so each backward must give them for the same threads.
+func TestGradientsOfLayersHaveTheSameBitsEachTime(t *testing.T) {
+	e := open(t)
+	must(t, e.Do(func() error {
+		for _, dt := range []DType{Float32, BFloat16} {
+			run := func() (all []float32) {
+				x := e.FromFloat32(noise(2*64*40*40, 1), 2, 64, 40, 40).To(dt).ChannelsLast().RequiresGrad(true)
+				leaf := func(shape ...int) *Tensor {
+					return e.FromFloat32(noise(product(shape), uint32(len(shape))), shape...).RequiresGrad(true)
+				}
+				params := []*Tensor{leaf(64, 64, 3, 3), leaf(96, 64, 1, 1), leaf(96, 96, 3, 3), leaf(96, 1, 5, 5), leaf(30, 96), leaf(30)}
+				y := x.Conv2D(params[0].Fold(nil, dt), nil, Conv{Pad: 1, Act: ReLU, Residual: x})
+				y = y.Conv2D(params[1].Fold(nil, dt), nil, Conv{})
+				y = y.Conv2D(params[2].Fold(nil, dt), nil, Conv{Pad: 1, Stride: 2, Act: HardSwish})
+				y = y.Conv2D(params[3].Fold(nil, dt), nil, Conv{Pad: 2, Groups: 96})
+				y.Permute(0, 2, 3, 1).Reshape(-1, 96).Linear(params[4], params[5], true).To(Float32).Mean().Backward()
+				for _, p := range append(params, x) {
+					all = append(all, p.Grad().Float32s()...)
+				}
+				return all
+			}
+			first := run()
+			for range 5 {
+				if again := run(); !slices.Equal(again, first) { // NaN would differ, too
+					t.Fatalf("%v: gradients differ between runs", dt)
 				}
 			}
 		}

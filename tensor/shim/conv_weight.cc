@@ -63,7 +63,7 @@ void compute(const Tensor& g, const Tensor& x, int64_t kernel, float* out) {
 Tensor conv_weight_gradient(const Tensor& g, const Tensor& x, const Tensor& w, const ConvShape& s) {
   const int64_t kernel = w.size(2);
   const bool known = (kernel == 1 && s.pad == 0) || (kernel == 3 && s.pad == 1 && s.stride == 1);
-  if (!g.is_cpu() || !known || s.groups != 1 || w.size(3) != kernel || g.numel() == 0) return {};
+  if (!g.is_cpu() || !multiplies_fast(g.scalar_type()) || !known || s.groups != 1 || w.size(3) != kernel || g.numel() == 0) return {};
   // A 1x1 kernel at a stride sees every stride-th location alone.
   const Tensor seen = s.stride == 1 ? x : channels_last(x.slice(2, 0, INT64_MAX, s.stride).slice(3, 0, INT64_MAX, s.stride));
   const Tensor out = at::empty({w.size(0), kernel, kernel, x.size(1)}, g.options().dtype(at::kFloat));

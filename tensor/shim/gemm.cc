@@ -52,6 +52,8 @@ void find_gemm() {
   found.bf16 = reinterpret_cast<Gemm<Bf16>>(dlsym(library, "dnnl_gemm_bf16bf16f32"));
 }
 
+bool multiplies_fast(at::ScalarType type) { return type == at::kFloat ? found.f32 != nullptr : true; }
+
 void gemm(int64_t m, int64_t n, int64_t k, Matrix<float> a, Matrix<float> b, float* c, int64_t stride, bool add) {
   product(found.f32, at::kFloat, m, n, k, a, b, c, stride, add);
 }

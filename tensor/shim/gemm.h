@@ -9,6 +9,10 @@ namespace remuda {
 // find_gemm looks for oneDNN's own matrix products; call it once libtorch is loaded.
 void find_gemm();
 
+// multiplies_fast tells whether products of a type come from oneDNN, directly or
+// through libtorch, which has float32 ones from elsewhere.
+bool multiplies_fast(at::ScalarType type);
+
 // Matrix is a row-major part of memory; transposed means that it is used so.
 template <class T>
 struct Matrix {

@@ -7,7 +7,6 @@
 
 #include <c10/core/Allocator.h>
 #include <c10/core/CPUAllocator.h>
-#include <malloc.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -16,6 +15,10 @@
 #include <map>
 #include <mutex>
 #include <type_traits>
+
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
 
 namespace remuda {
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"unsafe"
@@ -87,7 +88,7 @@ func (e *Engine) start(o Options) error {
 // Do runs fn on the engine's thread, after all calls before it, and returns its
 // error or that of the first operation that failed in it. Tensors made inside
 // die when it returns, unless they are kept. Do must not be called from inside
-// Do. A panic in fn that is no *Error goes on in the caller.
+// Do. A panic in fn that is no *Error goes on in the caller, with the stack it came from.
 func (e *Engine) Do(fn func() error) error {
 	var err error
 	var other any

@@ -161,3 +161,17 @@ func TestGradModeEndsWithItsFunction(t *testing.T) {
 		}
 	}
 }
+
+func TestOtherPanicsGoOnInTheCallerWithTheirOrigin(t *testing.T) {
+	e := enginetest.Open(t)
+	defer func() {
+		text, _ := recover().(string)
+		if !strings.HasPrefix(text, "mine") || !strings.Contains(text, "tensor_test.go") {
+			t.Errorf("recovered %q", text)
+		}
+		if err := e.Do(func() error { return nil }); err != nil || e.Live() != 0 {
+			t.Errorf("afterwards %v, %d live", err, e.Live())
+		}
+	}()
+	_ = e.Do(func() error { e.Zeros(tensor.Float32, 2); panic("mine") })
+}

@@ -118,7 +118,10 @@ func recovered(p any, err error) (other any, _ error) {
 	if failed, ok := p.(*Error); ok {
 		return nil, failed
 	}
-	return p, err
+	if p == nil {
+		return nil, err
+	}
+	return fmt.Sprintf("%v\n\non the engine's thread:\n%s", p, debug.Stack()), err
 }
 
 // unwind frees the scopes above depth and restores the grad mode.

@@ -130,6 +130,22 @@ func TestSmallOperationsByHand(t *testing.T) {
 	})
 }
 
+func TestClipGradientsShortensTheWholeGradient(t *testing.T) {
+	within(t, func(e *tensor.Engine) {
+		a, b := e.FromFloat32([]float32{1, 1}, 2).RequiresGrad(true), e.FromFloat32([]float32{1}, 1).RequiresGrad(true)
+		idle := e.FromFloat32([]float32{1}, 1).RequiresGrad(true)
+		params := []*tensor.Tensor{a, idle, b}
+		a.Mul(e.FromFloat32([]float32{1, 2}, 2)).Sum().Add(b.Scale(2).Sum()).Backward() // gradients 1, 2 and 2: norm 3
+		if norm := e.ClipGradients(params, 10); norm != 3 {
+			t.Errorf("the norm is %v, want 3", norm)
+		}
+		near(t, "a gradient within the limit", a.Grad().Float32s(), []float32{1, 2}, 0)
+		e.ClipGradients(params, 1.5)
+		near(t, "a gradient beyond it", a.Grad().Float32s(), []float32{.5, 1}, 1e-5)
+		near(t, "its other part", b.Grad().Float32s(), []float32{1}, 1e-5)
+	})
+}
+
 func TestSGDAndAverageFollowTheirFormulas(t *testing.T) {
 	within(t, func(e *tensor.Engine) {
 		const n, lr, momentum, decay = 70000, 0.1, 0.9, 0.01

@@ -12,6 +12,13 @@ func (e *Engine) SGD(params, momenta []*Tensor, lr, momentum, weightDecay float6
 	e.call("sgd", 0, args{in: in, floats: []float64{lr, momentum, weightDecay}})
 }
 
+// ClipGradients scales the gradients of all parameters by one factor so that
+// their Euclidean norm, taken together, is at most limit, as torch's
+// clip_grad_norm_ does. It returns the norm that they had.
+func (e *Engine) ClipGradients(params []*Tensor, limit float64) float64 {
+	return e.call("clip_gradients", 1, args{in: params, floats: []float64{limit}})[0].Item()
+}
+
 // Lerp moves each dst towards src in place: dst ← dst + weight·(src − dst).
 // With weight 1 − decay it is one step of an exponential moving average.
 func (e *Engine) Lerp(dst, src []*Tensor, weight float64) {

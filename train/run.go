@@ -204,6 +204,9 @@ func (r *run) update(lr float64, step int) {
 	for i, p := range r.params {
 		values[i] = p.Value
 	}
+	if limit := r.spec.Recipe.ClipNorm; limit > 0 {
+		r.engine.ClipGradients(values, limit)
+	}
 	r.engine.SGD(values, r.moment, lr, r.spec.Recipe.Momentum, r.spec.Recipe.WeightDecay)
 	for _, v := range values {
 		v.ZeroGrad()

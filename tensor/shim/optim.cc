@@ -2,6 +2,8 @@
 #include <ATen/Parallel.h>
 #include <c10/core/GradMode.h>
 
+#include <cmath>
+
 #include "kernels.h"
 #include "shim.h"
 
@@ -40,6 +42,22 @@ REMUDA_OP(sgd) {
       descend(pd + begin, md + begin, gd + begin, end - begin, static_cast<float>(lr), static_cast<float>(momentum), static_cast<float>(decay));
     });
   }
+}
+
+// in: parameters. floats: the largest norm of all their gradients together. out: the norm as it was.
+REMUDA_OP(clip_gradients) {
+  c10::AutoGradMode off(false);
+  double squares = 0;
+  for (int64_t i = 0; i < a.inputs(); ++i) {
+    const Tensor g = a.in(i).grad();
+    if (g.defined()) squares += std::pow(g.norm().item<double>(), 2);
+  }
+  const double norm = std::sqrt(squares), factor = a.number(0) / (norm + 1e-6);
+  for (int64_t i = 0; factor < 1 && i < a.inputs(); ++i) {
+    Tensor g = a.in(i).grad();
+    if (g.defined()) g.mul_(factor);
+  }
+  a.out(at::scalar_tensor(norm, at::kFloat));
 }
 
 // in: destinations, then sources. floats: weight.

@@ -208,7 +208,8 @@ func (r *cocoReader) annotation(key string, i int) {
 
 // whole reads a whole number, 1.0 included, which some exporters write.
 func (r *cocoReader) whole(key string, i int, field string) int64 {
-	kind := r.peek()
+	r.peek()
+	start := r.at
 	if n, ok := r.digits(); ok {
 		return n
 	}
@@ -218,7 +219,7 @@ func (r *cocoReader) whole(key string, i int, field string) int64 {
 	}
 	const exact = 1 << 53 // float64 holds every whole number up to here
 	if !ok || v != math.Trunc(v) || math.Abs(v) > exact {
-		r.add("write a whole number", "%s[%d]: %s is %s where a whole number belongs", key, i, field, describe(kind))
+		r.add("write a whole number", "%s[%d]: %s is %s where a whole number belongs", key, i, field, r.describe(start))
 		return 0
 	}
 	return int64(v)
@@ -233,30 +234,32 @@ func (r *cocoReader) side(key string, i int, field string) int {
 }
 
 func (r *cocoReader) text(key string, i int, field string) string {
-	if kind := r.peek(); kind != '"' {
+	kind, start := r.peek(), r.at
+	if kind != '"' {
 		r.skip()
-		r.add("write text in quotes", "%s[%d]: %s is %s where text belongs", key, i, field, describe(kind))
+		r.add("write text in quotes", "%s[%d]: %s is %s where text belongs", key, i, field, r.describe(start))
 		return "?"
 	}
 	return strings.Clone(r.rawText())
 }
 
 func (r *cocoReader) area(key string, i int) float64 {
-	kind := r.peek()
+	kind, start := r.peek(), r.at
 	if kind == 'n' {
 		r.skip()
 		return 0
 	}
 	v, ok := r.number()
 	if r.scanner.err == nil && (!ok || v < 0) {
-		r.add("write the area in square pixels, or leave it out", "%s[%d]: area is %s where a number from 0 up belongs", key, i, describe(kind))
+		r.add("write the area in square pixels, or leave it out", "%s[%d]: area is %s where a number from 0 up belongs", key, i, r.describe(start))
 	}
 	return v
 }
 
 // flag reads 0, 1, false or true.
 func (r *cocoReader) flag(key string, i int, field string) bool {
-	kind, start := r.peek(), r.at
+	r.peek()
+	start := r.at
 	r.skip()
 	if r.scanner.err != nil {
 		return false
@@ -267,7 +270,7 @@ func (r *cocoReader) flag(key string, i int, field string) bool {
 	case "0", "false", "0.0", "null":
 		return false
 	}
-	r.add("write 0 or 1", "%s[%d]: %s is %s where 0 or 1 belongs", key, i, field, describe(kind))
+	r.add("write 0 or 1", "%s[%d]: %s is %s where 0 or 1 belongs", key, i, field, r.describe(start))
 	return false
 }
 
@@ -275,19 +278,21 @@ func (r *cocoReader) flag(key string, i int, field string) bool {
 // give to the last bit.
 func (r *cocoReader) box(key string, i int) (geom.Box, float64) {
 	const hint = "a bbox is [x, y, width, height] in pixels"
-	if kind := r.peek(); kind != '[' {
+	kind, start := r.peek(), r.at
+	if kind != '[' {
 		r.skip()
-		r.add(hint, "%s[%d]: bbox is %s where four numbers belong", key, i, describe(kind))
+		r.add(hint, "%s[%d]: bbox is %s where four numbers belong", key, i, r.describe(start))
 		return geom.Box{}, 0
 	}
 	var v [4]float64
 	n, bad := 0, false
 	r.array(func(k int) {
-		kind := r.peek()
+		r.peek()
+		start := r.at
 		number, ok := r.number()
 		if !ok && r.scanner.err == nil {
 			bad = true
-			r.add(hint, "%s[%d]: bbox[%d] is %s where a number belongs", key, i, k, describe(kind))
+			r.add(hint, "%s[%d]: bbox[%d] is %s where a number belongs", key, i, k, r.describe(start))
 		}
 		if k < len(v) {
 			v[k] = number
@@ -309,21 +314,23 @@ func (r *cocoReader) box(key string, i int) (geom.Box, float64) {
 // maxCoordinate bounds coordinates so that areas of boxes stay exact enough to compare.
 const maxCoordinate = 1e7
 
-// describe names a JSON value by its first byte.
-func describe(first byte) string {
-	switch {
-	case first == '"':
+// describe names the JSON value that begins at start and has been read: a
+// number by itself, anything else by its kind.
+func (s *scanner) describe(start int) string {
+	const longest = 30
+	switch s.b[start] {
+	case '"':
 		return "a string"
-	case first == '{':
+	case '{':
 		return "an object"
-	case first == '[':
+	case '[':
 		return "a list"
-	case first == 't' || first == 'f':
+	case 't', 'f':
 		return "true or false"
-	case first == 'n':
+	case 'n':
 		return "null"
 	}
-	return "another number"
+	return string(s.b[start:min(s.at, start+longest)])
 }
 
 // check tests what can only be known once all records are read.

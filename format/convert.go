@@ -136,16 +136,16 @@ func Losses(kind string, d remuda.Dataset) []string {
 	}
 	name := map[string]string{VOC: "Pascal VOC", YOLO: "YOLO"}[kind]
 	var losses []string
-	say := func(n int, format string) {
+	say := func(n int, what string) {
 		if n > 0 {
-			losses = append(losses, fmt.Sprintf(format, name, n))
+			losses = append(losses, fmt.Sprintf("%s has no %s; left out: %d", name, what, n))
 		}
 	}
 	if kind == YOLO {
-		say(crowds, "%s has no crowds: %d boxes were left out")
+		say(crowds, "crowds")
 	}
-	say(areas, "%s has no areas of masks: those of %d boxes were left out")
-	say(supers, "%s has no supercategories: those of %d categories were left out")
+	say(areas, "areas of masks")
+	say(supers, "supercategories")
 	return append(losses, name+" has no ids: images, boxes and categories were numbered anew")
 }
 

@@ -118,10 +118,11 @@ func (r *predictionReader) prediction(i int) (a remuda.Annotation) {
 }
 
 func (r *predictionReader) score(i int) float64 {
-	kind := r.peek()
+	r.peek()
+	start := r.at
 	v, ok := r.number()
 	if r.scanner.err == nil && (!ok || v < 0 || v > 1) {
-		r.add("a score is a number from 0 to 1", "[%d]: score is %s where a number from 0 to 1 belongs", i, describe(kind))
+		r.add("a score is a number from 0 to 1", "[%d]: score is %s where a number from 0 to 1 belongs", i, r.describe(start))
 	}
 	return v
 }

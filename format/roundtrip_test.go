@@ -195,10 +195,10 @@ func TestConvertNamesLosses(t *testing.T) {
 	}
 	for kind, want := range map[string][]string{
 		COCO: nil,
-		VOC: {"Pascal VOC has no areas of masks: those of 1 boxes were left out", "Pascal VOC has no supercategories: those of 1 categories were left out",
+		VOC: {"Pascal VOC has no areas of masks; left out: 1", "Pascal VOC has no supercategories; left out: 1",
 			"Pascal VOC has no ids: images, boxes and categories were numbered anew"},
-		YOLO: {"YOLO has no crowds: 1 boxes were left out", "YOLO has no areas of masks: those of 1 boxes were left out",
-			"YOLO has no supercategories: those of 1 categories were left out", "YOLO has no ids: images, boxes and categories were numbered anew"},
+		YOLO: {"YOLO has no crowds; left out: 1", "YOLO has no areas of masks; left out: 1",
+			"YOLO has no supercategories; left out: 1", "YOLO has no ids: images, boxes and categories were numbered anew"},
 	} {
 		if got := Losses(kind, d); !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: %q, want %q", kind, got, want)

@@ -108,6 +108,9 @@ func (p *parser) value(field, v operand) (c Value, day bool, err error) {
 	if v.cond != nil {
 		return Value{}, false, p.fail(v.first, "", "expected a value, found a condition")
 	}
+	if field.typ == FullText {
+		return Value{}, false, p.mismatch(field, v, "")
+	}
 	if v.word != "" && (field.typ == Text || field.typ == Set || field.typ == Dynamic) {
 		if v.expr != nil {
 			return Value{}, false, p.ambiguous(v)

@@ -1,6 +1,9 @@
 package slice
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // Type is what a field or a value is.
 type Type int
@@ -105,6 +108,7 @@ func nearest(typed string, names []string) string {
 	if len(typed) > 40 {
 		return ""
 	}
+	typed = strings.ToLower(typed)
 	best, least := "", max(1, len(typed)/3)+1
 	for _, name := range names {
 		if d := distance(typed, name); d < least {

@@ -82,9 +82,6 @@ func (p *parser) compareNumbers(left operand, op Op, right operand) (Cond, error
 		if err := p.asNumber(o); err != nil {
 			return nil, err
 		}
-		if n := operators(o.expr); n > MaxOperators {
-			return nil, p.fail(o.first, "", "the expression has %d operators, at most %d are allowed", n, MaxOperators)
-		}
 	}
 	if right.within != nil {
 		return nil, p.fail(right.first, "write it on the left and a value on the right", "the metadata of annotations cannot be mixed with other fields")
@@ -93,13 +90,6 @@ func (p *parser) compareNumbers(left operand, op Op, right operand) (Cond, error
 		return Compare{Op: flip(op), Type: Number, Left: f, Right: left.expr}, nil // the order that is not ambiguous
 	}
 	return Compare{Op: op, Type: Number, Left: left.expr, Right: right.expr}, nil
-}
-
-func operators(e Expr) int {
-	if a, ok := e.(Arithmetic); ok {
-		return 1 + operators(a.Left) + operators(a.Right)
-	}
-	return 0
 }
 
 // value requires a constant that suits a field, and says whether it is a date
@@ -142,7 +132,7 @@ func (p *parser) value(field, v operand) (c Value, day bool, err error) {
 
 // ambiguous refuses a bare word that may be a text or a field.
 func (p *parser) ambiguous(v operand) error {
-	return p.fail(v.first, fmt.Sprintf("put quotes around a text: %q; to compare with the field, write it on the left", v.word), "%s is the name of a field", v.word)
+	return p.fail(v.first, fmt.Sprintf("put quotes around a text: %q; to compare with the field, write it on the left", clip(v.word)), "%s is the name of a field", v.word)
 }
 
 func (p *parser) mismatch(field, v operand, hint string) error {

@@ -265,7 +265,7 @@ func (l *lexer) number() (token, error) {
 	}
 	if isWordPart(l.peek()) {
 		l.word()
-		return token{}, failAt(l.source, at, "sizes are in pixels, without a unit; put quotes around a text", "%q is not a number", l.source[at:l.pos])
+		return token{}, failAt(l.source, at, "sizes are in pixels, without a unit; put quotes around a text", "%q is not a number", clip(l.source[at:l.pos]))
 	}
 	n, err := strconv.ParseFloat(l.source[at:l.pos], 64)
 	if err != nil || !inRange(n) {

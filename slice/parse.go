@@ -46,14 +46,15 @@ type parser struct {
 
 // operand is a condition (cond is set) or an expression (cond is nil).
 type operand struct {
-	first    token
-	cond     Cond
-	expr     Expr // nil for a bare word that names no field
-	typ      Type
-	word     string  // the bare word it was
-	day      bool    // a date without a time
-	constant bool    // nothing but constants
-	within   *within // the dialect's condition on boxes that expr belongs to
+	first     token
+	cond      Cond
+	expr      Expr // nil for a bare word that names no field
+	typ       Type
+	word      string  // the bare word it was
+	day       bool    // a date without a time
+	constant  bool    // nothing but constants
+	operators int     // of its arithmetic
+	within    *within // the dialect's condition on boxes that expr belongs to
 }
 
 func (p *parser) peek() token { return p.tokens[p.next] }
@@ -79,10 +80,15 @@ func describe(t token) string {
 	if t.kind == tokEnd {
 		return "the end"
 	}
-	if runes := []rune(t.source); len(runes) > 40 {
+	return clip(t.source)
+}
+
+// clip shortens what an error cites.
+func clip(s string) string {
+	if runes := []rune(s); len(runes) > 40 {
 		return string(runes[:40]) + "…"
 	}
-	return t.source
+	return s
 }
 
 func (p *parser) need(sign string) error {
@@ -280,8 +286,12 @@ func (p *parser) combine(left operand, sign byte, right operand) (operand, error
 	} else if left.within != nil && !right.constant {
 		return operand{}, p.fail(right.first, "compare it by itself", "the metadata of annotations cannot be mixed with other fields")
 	}
+	operators := 1 + left.operators + right.operators
+	if operators > MaxOperators {
+		return operand{}, p.fail(left.first, "", "the expression has more than %d operators", MaxOperators)
+	}
 	return operand{
-		first: left.first, expr: Arithmetic{Op: sign, Left: left.expr, Right: right.expr}, typ: Number,
+		first: left.first, operators: operators, expr: Arithmetic{Op: sign, Left: left.expr, Right: right.expr}, typ: Number,
 		constant: left.constant && right.constant, within: left.within,
 	}, nil
 }

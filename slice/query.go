@@ -48,7 +48,7 @@ func (p *parser) dialectField(t token) (operand, error) {
 	bare := !quoted[0]
 	switch {
 	case bare && len(path) > 1 && slices.Contains([]string{"polygon", "segmentation", "line", "keypoints", "cuboid", "category", "multicategory"}, path[0]):
-		return operand{}, p.fail(t, "write annotations."+path[len(path)-1], "queries are about boxes, not %s annotations", path[0])
+		return operand{}, p.fail(t, "write annotations."+clip(path[len(path)-1]), "queries are about boxes, not %s annotations", path[0])
 	case bare && len(path) == 1 && path[0] == "count":
 		return operand{first: t, expr: Count{Of: of, Where: And{}}, typ: Number}, nil
 	case bare && len(path) == 1 && path[0] == "metadata":

@@ -55,9 +55,9 @@ func (p *parser) unknownField(o operand) error {
 	} else if _, ok := population(o.first); ok && level == Items {
 		hint = "write count(" + name + ")"
 	} else if isDialect(o.first) {
-		hint = "write count(" + strings.TrimPrefix(o.first.source, name+".") + "), or count(" + name + ") for all of them"
+		hint = "write count(" + clip(strings.TrimPrefix(o.first.source, name+".")) + "), or count(" + name + ") for all of them"
 	}
-	return p.fail(o.first, hint, "%s have no field %s", level, name)
+	return p.fail(o.first, hint, "%s have no field %s", level, clip(name))
 }
 
 // call reads what has an argument: count(…), match(…) and iou(…).
@@ -77,7 +77,7 @@ func (p *parser) call(t token) (operand, error) {
 		if near := nearest(t.path[0], []string{"count", "match", "iou"}); near != "" {
 			hint = "did you mean " + near
 		}
-		return operand{}, p.fail(t, hint, "%s takes no argument", t.source)
+		return operand{}, p.fail(t, hint, "%s takes no argument", clip(t.source))
 	}
 	p.next++
 	name := p.peek()
@@ -147,7 +147,7 @@ func (p *parser) quantified(t token) (operand, error) {
 	if !ok {
 		hint := fmt.Sprintf("put quotes around it if it is a text: %q", t.source)
 		if next := p.peek(); next.kind == tokText || next.word() != "" {
-			hint = fmt.Sprintf("write %s annotation (category = %s)", t.source, next.source)
+			hint = fmt.Sprintf("write %s annotation (category = %s)", t.source, clip(next.source))
 		}
 		return operand{}, p.fail(p.peek(), hint, "expected box, annotation or prediction after %s, found %s", t.source, describe(p.peek()))
 	}

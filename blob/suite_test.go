@@ -103,7 +103,7 @@ func keepNone(blob.Ref) (bool, error) { return false, nil }
 func TestWhatWasPutIsRead(t *testing.T) {
 	everywhere(t, func(t *testing.T, w world) {
 		start := time.Now()
-		for seed, size := range []int{0, 1, 4096, 30_000, 12 << 20} {
+		for seed, size := range []int{0, 1, 4096, 30_000, 20 << 20} {
 			data := noise(uint64(seed), size)
 			ref := mustPut(t, w.store, data)
 			mustHave(t, w.store, data)

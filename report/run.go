@@ -99,7 +99,7 @@ func recipeFacts(r remuda.Recipe) []fact {
 	for _, f := range []struct {
 		name  string
 		value float64
-	}{{"scale jitter", r.ScaleJitter}, {"color jitter", r.ColorJitter}, {"EMA decay", r.EMA}} {
+	}{{"longest gradient", r.ClipNorm}, {"scale jitter", r.ScaleJitter}, {"color jitter", r.ColorJitter}, {"EMA decay", r.EMA}} {
 		if f.value > 0 {
 			facts = append(facts, fact{f.name, number(f.value)})
 		}

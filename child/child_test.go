@@ -175,6 +175,15 @@ func TestACancelledChildSavesFirst(t *testing.T) {
 	}
 }
 
+func TestAChildThatIsStoppedBeforeItStartsTellsTheCause(t *testing.T) {
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cause := errors.New("somebody pressed Ctrl-C")
+	cancel(cause)
+	if _, err := run(ctx, role("echo"), "", nil); !errors.Is(err, cause) {
+		t.Errorf("got %v, want the cause", err)
+	}
+}
+
 func TestAChildThatFinishesWhileCancelledHasFinished(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	_, err := run(ctx, role("finishing"), "", func(string) error { cancel(); return nil })

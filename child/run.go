@@ -66,6 +66,9 @@ func (c Command) Run(ctx context.Context, spec []byte, event func(line []byte) e
 	}
 	kills := oomKills()
 	if err := cmd.Start(); err != nil {
+		if ctx.Err() != nil { // asked to stop before there was anything to stop
+			err = context.Cause(ctx)
+		}
 		return fmt.Errorf("start a child process: %w", err)
 	}
 	// A child that dies early leaves the pipe broken; its exit says why.

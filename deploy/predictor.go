@@ -88,6 +88,9 @@ func (p *Predictor) Categories() []remuda.Category { return p.categories }
 // read gets an event with its error, and the rest go on.
 func (p *Predictor) Run(ctx context.Context, files []string, minScore float64, emit func(remuda.Event) error) error {
 	for i, result := range imageio.Stream(ctx, files, 2, 4) {
+		if ctx.Err() != nil { // which Stream reports as the next file's error
+			return ctx.Err()
+		}
 		event := &remuda.DetectionEvent{Index: i, File: files[i]}
 		if result.Err != nil {
 			event.Error = result.Err.Error()
@@ -103,7 +106,7 @@ func (p *Predictor) Run(ctx context.Context, files []string, minScore float64, e
 			return err
 		}
 	}
-	return ctx.Err()
+	return nil
 }
 
 // Detect returns what the model sees on an image, best first, down to a confidence.

@@ -95,14 +95,21 @@ func cleanBoxes(item remuda.Item, boxes []remuda.Annotation, turn int) (kept []r
 	}
 	if len(outside) > 0 {
 		found = append(found, Finding{Kind: Outside, File: item.File, Annotations: outside, Count: len(outside),
-			Message: fmt.Sprintf("%s beyond its %d × %d pixels by up to %.4g and clipped: %s",
-				plural(len(outside), "box reaches", "boxes reach"), item.Width, item.Height, worst, ids(outside))})
+			Message: fmt.Sprintf("%s beyond its %d × %d pixels by up to %.4g and %s clipped: %s",
+				plural(len(outside), "box reaches", "boxes reach"), item.Width, item.Height, worst, isAre(len(outside)), ids(outside))})
 	}
 	if len(empty) > 0 {
 		found = append(found, Finding{Kind: ZeroArea, File: item.File, Annotations: empty, Count: len(empty),
-			Message: fmt.Sprintf("%s no area inside the image and dropped: %s", plural(len(empty), "box has", "boxes have"), ids(empty))})
+			Message: fmt.Sprintf("%s no area inside the image and %s dropped: %s", plural(len(empty), "box has", "boxes have"), isAre(len(empty)), ids(empty))})
 	}
 	return kept, found
+}
+
+func isAre(n int) string {
+	if n == 1 {
+		return "is"
+	}
+	return "are"
 }
 
 // ids lists annotations for a person, not more than fit a line.

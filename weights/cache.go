@@ -36,9 +36,9 @@ type Cache struct {
 // Entry is what the cache knows of a source.
 type Entry struct {
 	Source
-	Path   string // where it is or would be
-	Size   int64  // in bytes; of the unfinished download where it is not cached
-	Cached bool
+	Path   string `json:"path,omitempty"` // where it is or would be; "" inside this program
+	Size   int64  `json:"size"`           // in bytes; of the unfinished download where it is not cached
+	Cached bool   `json:"cached"`
 }
 
 // List returns the catalogue with what is cached of it, judged by presence
@@ -84,6 +84,9 @@ func (c Cache) Import(ctx context.Context, s Source, from string) (string, error
 		return "", remuda.Errorf(remuda.Invalid, "import weights: %w", err).WithHint("give a file that can be read")
 	}
 	defer in.Close()
+	if info, err := in.Stat(); err == nil && info.IsDir() {
+		return "", remuda.Errorf(remuda.Invalid, "import weights: %s is a folder", from).WithHint("give the file after --from")
+	}
 	unlock, err := c.lock(ctx, s)
 	if err != nil {
 		return "", err

@@ -19,10 +19,10 @@ const (
 
 // Source is one of torchvision's files.
 type Source struct {
-	Name   string // COCO or ImageNet
-	Arch   string // the architecture that it serves; one of remuda.Architectures
-	File   string // its name, which carries the first 8 hex digits of its SHA-256
-	Origin string // what it was trained on and how it scored there, for people
+	Name   string `json:"name"`   // COCO or ImageNet
+	Arch   string `json:"arch"`   // the architecture that it serves; one of remuda.Architectures
+	File   string `json:"file"`   // its name, which carries the first 8 hex digits of its SHA-256
+	Origin string `json:"origin"` // what it was trained on and how it scored there, for people
 }
 
 // Prefix returns the hex digits that the file's SHA-256 begins with. That is all

@@ -27,6 +27,19 @@ func StarterFor(arch string) error {
 		WithHint("add --arch %s, or choose other weights", remuda.MobileNetV3Large320)
 }
 
+// StarterEntries lists the starter backbone, once for each architecture that
+// it fits, as Cache.List lists the rest.
+func StarterEntries() []Entry {
+	var entries []Entry
+	for _, arch := range remuda.Architectures {
+		if StarterFor(arch) == nil {
+			source := Source{Name: Starter, Arch: arch, File: StarterFile, Origin: "Tiny-ImageNet-200, top-1 21.6 %"}
+			entries = append(entries, Entry{Source: source, Size: int64(len(starter)), Cached: true})
+		}
+	}
+	return entries
+}
+
 // WriteStarter puts the starter backbone into the cache, so that another
 // process can open it, and returns its path.
 func (c Cache) WriteStarter() (string, error) {

@@ -25,23 +25,38 @@ type folder struct {
 // Create makes a new run's folder with the spec in it. An existing folder is a
 // conflict unless it is empty.
 func Create(spec remuda.TrainSpec) error {
-	entries, err := os.ReadDir(spec.Out)
-	switch {
-	case errors.Is(err, syscall.ENOTDIR):
-		return remuda.Errorf(remuda.Conflict, "%s is a file", spec.Out).WithHint("give --out another name")
-	case err == nil && len(entries) > 0:
-		if _, err := os.Stat(filepath.Join(spec.Out, remuda.SpecFile)); err == nil {
-			return remuda.Errorf(remuda.Conflict, "%s holds a run already", spec.Out).
-				WithHint("go on with it by --out %s --resume, or give --out another name", spec.Out)
-		}
-		return remuda.Errorf(remuda.Conflict, "%s exists and is no run", spec.Out).WithHint("give --out a new or an empty folder")
-	case err != nil && !errors.Is(err, fs.ErrNotExist):
-		return remuda.Errorf(remuda.Invalid, "read the run's folder: %w", err)
+	if err := CheckOut(spec.Out); err != nil {
+		return err
 	}
 	if err := os.MkdirAll(spec.Out, 0o755); err != nil {
 		return diskError("create the run's folder", err)
 	}
-	return writeJSON(filepath.Join(spec.Out, remuda.SpecFile), spec)
+	if err := writeJSON(filepath.Join(spec.Out, remuda.SpecFile), spec); err != nil {
+		os.Remove(spec.Out) // which holds nothing
+		return err
+	}
+	return nil
+}
+
+// CheckOut fails where Create would refuse the folder for what is there.
+func CheckOut(out string) error {
+	if out == "" {
+		return remuda.Errorf(remuda.Invalid, "the run's folder has no name").WithHint("give --out a new folder")
+	}
+	entries, err := os.ReadDir(out)
+	switch {
+	case errors.Is(err, syscall.ENOTDIR):
+		return remuda.Errorf(remuda.Conflict, "%s is a file", out).WithHint("give --out another name")
+	case err == nil && len(entries) > 0:
+		if _, err := os.Stat(filepath.Join(out, remuda.SpecFile)); err == nil {
+			return remuda.Errorf(remuda.Conflict, "%s holds a run already", out).
+				WithHint("go on with it by --out %s --resume, or give --out another name", out)
+		}
+		return remuda.Errorf(remuda.Conflict, "%s exists and is no run", out).WithHint("give --out a new or an empty folder")
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return remuda.Errorf(remuda.Invalid, "read the run's folder: %w", err).WithHint("give --out a folder that can be read and written")
+	}
+	return nil
 }
 
 // ReadSpec returns the spec of the run in a folder.
@@ -109,12 +124,11 @@ func writeFile(path string, data []byte) (err error) {
 	return os.Rename(temp.Name(), path)
 }
 
-// diskError gives an error of the file system its code and, for a full disk,
-// the way out.
+// diskError gives an error of the file system its code and the way out.
 func diskError(action string, err error) error {
 	e := remuda.Errorf(remuda.Unavailable, "%s: %w", action, err)
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
-		return e.WithHint("free some space and go on with --resume: the last checkpoint is whole")
+		return e.WithHint("free some space")
 	}
-	return e
+	return e.WithHint("give --out a place that can be written")
 }

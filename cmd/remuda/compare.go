@@ -37,7 +37,7 @@ func (c *compareCmd) Run(m *Main) error {
 	}
 	comparison, err := eval.Compare(before, after)
 	if err != nil {
-		return err
+		return invalid(fmt.Errorf("%s and %s: %w", c.Before, c.After, err))
 	}
 	if c.Out != "" {
 		if err := c.save(comparison, before, after); err != nil {

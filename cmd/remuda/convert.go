@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 
 	"remuda/format"
 )
@@ -29,9 +30,10 @@ func (c *convertCmd) Run(m *Main) error {
 	if c.JSON {
 		return m.printJSON(proof)
 	}
-	fmt.Fprintf(m.Stdout, "%s: %d images, %d boxes, read back and compared; largest difference %.2g px\n", c.To, proof.Items, proof.Boxes, proof.LargestDifference)
+	text := fmt.Sprintf("%s: %s, %d boxes, read back and compared; largest difference %.2g px\n", c.To, count(proof.Items, "image"), proof.Boxes, proof.LargestDifference)
 	for _, loss := range proof.Losses {
-		fmt.Fprintf(m.Stdout, "lost: %s\n", loss)
+		text += "lost: " + loss + "\n"
 	}
-	return nil
+	_, err = io.WriteString(m.Stdout, text)
+	return err
 }

@@ -10,14 +10,19 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"remuda"
 	"remuda/eval"
 	"remuda/lint"
 )
 
-// curveFile marks a learning curve's folder.
-const curveFile = "curve.json"
+// Names in a learning curve's folder: of the curve, and of each size's run and evaluation.
+const (
+	curveFile  = "curve.json"
+	runPrefix  = "train-"
+	evalPrefix = "eval-"
+)
 
 // curveCmd trains on growing parts of the data: a learning curve.
 type curveCmd struct {
@@ -35,16 +40,20 @@ func (c *curveCmd) Run(m *Main) error {
 	if err != nil {
 		return err
 	}
+	runs := *m
+	if c.JSON { // what is printed is one object
+		runs.Stdout = m.Stderr
+	}
 	var points []eval.Size
+	optimistic := false
 	for _, size := range c.Sizes {
-		if !c.JSON {
-			fmt.Fprintf(m.Stdout, "\n%d images\n", size)
-		}
-		e, err := c.point(m, size, test)
+		fmt.Fprintf(runs.Stdout, "\n%s\n", count(size, "image"))
+		e, err := c.point(&runs, size, test)
 		if err != nil {
 			return err
 		}
 		points = append(points, eval.Size{Images: size, F1: e.F1, Interval: e.Intervals.F1})
+		optimistic = optimistic || e.Optimistic
 	}
 	curve, err := eval.Learn(points)
 	if err != nil {
@@ -56,7 +65,11 @@ func (c *curveCmd) Run(m *Main) error {
 	if c.JSON {
 		return m.printJSON(curve)
 	}
-	return m.printCurve(curve, filepath.Join(c.Out, reportFile))
+	if err := m.printCurve(curve, filepath.Join(c.Out, reportFile)); err != nil || !optimistic {
+		return err
+	}
+	_, err = fmt.Fprintf(m.Stdout, "each threshold was chosen on %s itself, so F1 is optimistic: give --val to fix it beforehand\n", c.Test)
+	return err
 }
 
 // prepare checks everything that can be checked before the first run.
@@ -65,15 +78,12 @@ func (c *curveCmd) prepare(m *Main) (question, error) {
 	if err != nil {
 		return question{}, err
 	}
-	if _, err := c.recipe(asked); err != nil {
+	recipe, err := c.recipe(asked)
+	if err != nil {
 		return question{}, err
 	}
-	entries, err := os.ReadDir(c.Out)
-	switch {
-	case err == nil && len(entries) > 0 && !c.Resume:
-		return question{}, remuda.Errorf(remuda.Conflict, "%s exists already", c.Out).WithHint("add --resume to go on with it, or give --out a new folder")
-	case err != nil && !errors.Is(err, fs.ErrNotExist):
-		return question{}, remuda.Errorf(remuda.Conflict, "%s is no folder", c.Out).WithHint("give --out a new folder")
+	if err := c.checkOut(); err != nil {
+		return question{}, err
 	}
 	q, err := m.ask(labels{c.Test, c.Format, "test"}, c.Images)
 	if err != nil {
@@ -86,12 +96,14 @@ func (c *curveCmd) prepare(m *Main) (question, error) {
 	if q.truth, err = align(q.truth, c.Test, learn.Categories, c.Train); err != nil {
 		return q, err
 	}
-	slices.Sort(c.Sizes)
-	for i, size := range c.Sizes {
-		if size < 1 || size > len(learn.Items) || i > 0 && size == c.Sizes[i-1] {
-			return q, remuda.Errorf(remuda.Invalid, "size %d is not possible: %s has %d images", size, c.Train, len(learn.Items)).
-				WithHint("give --sizes different numbers from 1 to %d", len(learn.Items))
-		}
+	if err := c.checkSizes(len(learn.Items)); err != nil {
+		return q, err
+	}
+	if _, err := c.engineFlags.spec(m); err != nil { // before the images, which take their time
+		return q, err
+	}
+	if _, err := m.initialWeights(recipe.Weights, recipe.Arch); err != nil {
+		return q, err
 	}
 	facts, err := m.inspect(q.images, filesOf(learn, q.truth))
 	if err != nil {
@@ -102,11 +114,46 @@ func (c *curveCmd) prepare(m *Main) (question, error) {
 	return q, nil
 }
 
+// checkOut refuses a folder that holds something else than a curve, or a curve
+// that nobody asked to go on with.
+func (c *curveCmd) checkOut() error {
+	entries, err := os.ReadDir(c.Out)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return remuda.Errorf(remuda.Conflict, "%s is no folder", c.Out).WithHint("give --out a new folder")
+	}
+	for _, entry := range entries {
+		name := entry.Name()
+		if !strings.HasPrefix(name, runPrefix) && !strings.HasPrefix(name, evalPrefix) && name != curveFile && name != reportFile &&
+			!strings.HasPrefix(name, ".") { // what a kill left of a file that was being written
+			return remuda.Errorf(remuda.Conflict, "%s exists and holds something else than a curve", c.Out).WithHint("give --out a new folder")
+		}
+	}
+	if len(entries) > 0 && !c.Resume {
+		return remuda.Errorf(remuda.Conflict, "%s exists already", c.Out).WithHint("add --resume to go on with it, or give --out a new folder")
+	}
+	return nil
+}
+
+// checkSizes sorts the sizes and refuses those that can't be had from so many images.
+func (c *curveCmd) checkSizes(images int) error {
+	slices.Sort(c.Sizes)
+	hint := fmt.Sprintf("give --sizes different numbers from 1 to %d", images)
+	for i, size := range c.Sizes {
+		if size < 1 || size > images {
+			return remuda.Errorf(remuda.Invalid, "size %d is not possible: %s has %s", size, c.Train, count(images, "image")).WithHint("%s", hint)
+		}
+		if i > 0 && size == c.Sizes[i-1] {
+			return remuda.Errorf(remuda.Invalid, "size %d is given twice", size).WithHint("%s", hint)
+		}
+	}
+	return nil
+}
+
 // point trains on so many images, unless that is done already, and scores.
 func (c *curveCmd) point(m *Main, size int, test question) (*eval.Evaluation, error) {
 	one := c.trainCmd
-	one.Out = filepath.Join(c.Out, fmt.Sprintf("train-%d", size))
-	one.part, one.quiet = size, true
+	one.Out = filepath.Join(c.Out, fmt.Sprint(runPrefix, size))
+	one.part, one.quiet, one.JSON = size, true, false
 	if _, err := os.Stat(filepath.Join(one.Out, remuda.SpecFile)); err != nil {
 		one.Resume = false
 	}
@@ -122,11 +169,15 @@ func (c *curveCmd) point(m *Main, size int, test question) (*eval.Evaluation, er
 	if err != nil {
 		return nil, err
 	}
-	e, err := m.evaluate(flags, known, engine, test)
+	ids, err := m.translate(known.categories, test)
 	if err != nil {
 		return nil, err
 	}
-	out, err := newOutFolder(filepath.Join(c.Out, fmt.Sprintf("eval-%d", size)), eval.EvaluationFile)
+	e, err := m.evaluate(flags, known, engine, test, ids)
+	if err != nil {
+		return nil, err
+	}
+	out, err := newOutFolder(filepath.Join(c.Out, fmt.Sprint(evalPrefix, size)), eval.EvaluationFile)
 	if err != nil {
 		return nil, err
 	}

@@ -187,6 +187,41 @@ func TestARunSurvivesCtrlCAndKills(t *testing.T) {
 	}
 }
 
+func TestCtrlCDuringPredictionBlamesNoImage(t *testing.T) {
+	shim, dir := sharedShim(t), t.TempDir()
+	if err := prepare(dir, shim); err != nil {
+		t.Fatal(err)
+	}
+	args := append([]string{"train", "--epochs", "1"}, trainArgs("run")[1:len(trainArgs("run"))-4]...)
+	if out, err := remudaIn(dir, args...).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	args = []string{"predict", "--model", "run", "--json"}
+	for range 50 {
+		args = append(args, "shapes")
+	}
+	cmd := remudaIn(dir, args...)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewReader(out)
+	if _, err := lines.ReadBytes('\n'); err != nil {
+		t.Fatal(err)
+	}
+	cmd.Process.Signal(os.Interrupt)
+	io.Copy(io.Discard, lines)
+	err = cmd.Wait()
+	if exitStatus(err) != exitInterrupted || !strings.HasSuffix(stderr.String(), "remuda: interrupted\n") || strings.Contains(stderr.String(), "signal") {
+		t.Errorf("%v\n%s", err, &stderr)
+	}
+}
+
 func TestImagesThatChangedDuringARunAreNoticed(t *testing.T) {
 	shim, dir := sharedShim(t), t.TempDir()
 	if err := prepare(dir, shim); err != nil {

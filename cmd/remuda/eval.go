@@ -130,6 +130,10 @@ func (c *evalCmd) evaluate(m *Main, q question) (*eval.Evaluation, error) {
 	if err != nil {
 		return nil, err
 	}
+	ids, err := m.translate(known.categories, q)
+	if err != nil {
+		return nil, err
+	}
 	facts, err := m.probe(q.images, filesOf(q.truth))
 	if err != nil {
 		return nil, err
@@ -140,16 +144,13 @@ func (c *evalCmd) evaluate(m *Main, q question) (*eval.Evaluation, error) {
 	if err != nil {
 		return nil, err
 	}
-	return m.evaluate(c.modelFlags, known, engine, q)
+	return m.evaluate(c.modelFlags, known, engine, q, ids)
 }
 
 // evaluate lets a model predict on every item and scores it, at the threshold
-// that was chosen on validation data where there was one.
-func (m *Main) evaluate(flags modelFlags, known model, engine remuda.EngineSpec, q question) (*eval.Evaluation, error) {
-	ids, err := m.translate(known.categories, q)
-	if err != nil {
-		return nil, err
-	}
+// that was chosen on validation data where there was one. ids are the data's
+// category ids by the model's.
+func (m *Main) evaluate(flags modelFlags, known model, engine remuda.EngineSpec, q question, ids map[int64]int64) (*eval.Evaluation, error) {
 	files := make([]string, len(q.truth.Items))
 	for i, item := range q.truth.Items {
 		files[i] = imagePath(q.images, item.File)
@@ -158,7 +159,7 @@ func (m *Main) evaluate(flags modelFlags, known model, engine remuda.EngineSpec,
 	var broken []error
 	bar := m.newBar()
 	defer bar.clear()
-	err = m.launch(remuda.Spec{Engine: engine, Predict: flags.spec(known, files, 0)}, func(event remuda.Event, _ []byte) error {
+	err := m.launch(remuda.Spec{Engine: engine, Predict: flags.spec(known, files, 0)}, func(event remuda.Event, _ []byte) error {
 		d := event.Detection
 		if d == nil {
 			return nil
@@ -216,7 +217,7 @@ func (m *Main) translate(categories []remuda.Category, q question) (map[int64]in
 // saveEvaluation fills an evaluation's folder.
 func saveEvaluation(out *outFolder, e *eval.Evaluation, from source) error {
 	if err := e.Save(out.create); err != nil {
-		return fmt.Errorf("save the evaluation: %w", err)
+		return writeError(out.path, err)
 	}
 	err := out.fill(sourceFile, func(w io.Writer) error { return json.NewEncoder(w).Encode(from) })
 	if err != nil {

@@ -27,6 +27,15 @@ func writeFile(path string, data []byte) error {
 	return nil
 }
 
+// writable fails for a folder in which no file can be made.
+func writable(dir string) error {
+	temp, err := os.CreateTemp(dir, ".remuda.*.tmp")
+	if err != nil {
+		return writeError(dir, err)
+	}
+	return errors.Join(temp.Close(), os.Remove(temp.Name()))
+}
+
 func writeError(path string, err error) error {
 	if isDiskFull(err) {
 		return remuda.Errorf(remuda.Unavailable, "write %s: the disk is full: %w", path, err).WithHint("free some space and try again")

@@ -33,15 +33,18 @@ func (m *Main) launch(spec remuda.Spec, on func(event remuda.Event, line []byte)
 		}
 		return on(event, line)
 	})
+	_, died := errors.AsType[*child.ExitError](err)
 	switch {
 	case failure != nil:
 		err = &remuda.Error{Code: failure.Code, Hint: failure.Hint, Err: errors.New(failure.Message)}
 	case errors.Is(err, errInterrupted):
-		return err
+		return errInterrupted
 	case err == nil && !done:
 		err = errors.New("the child process ended before its work was done")
 	case err == nil:
 		return nil
+	case died: // without a word, wherever it was: the input is not known to be bad
+		started = true
 	}
 	if started {
 		return startedError{err}

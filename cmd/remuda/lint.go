@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"remuda"
 	"remuda/imageio"
@@ -54,7 +55,7 @@ func (m *Main) list(findings []lint.Finding) {
 		if f.File != "" {
 			where += " " + f.File
 		}
-		fmt.Fprintf(m.Stderr, "  %s: %s\n", where, f.Message)
+		fmt.Fprintf(m.Stderr, "  %s: %s\n", strings.TrimSpace(where), f.Message)
 	}
 }
 

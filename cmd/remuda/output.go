@@ -105,6 +105,14 @@ func byteCount(n int64) string {
 	return fmt.Sprintf("%.0f kB", float64(n)/(1<<10))
 }
 
+// count writes a number of things: 1 step, 2 steps.
+func count(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}
+
 // duration writes a time span for people: 2h05m, 3m20s, 12s.
 func duration(seconds float64) string {
 	d := time.Duration(seconds * float64(time.Second)).Round(time.Second)
@@ -135,16 +143,19 @@ func several(what string, problems []error) error {
 		lines = append(lines, problem.Error())
 	}
 	return remuda.Errorf(remuda.Invalid, "%d %s:\n  %s", len(problems), what, strings.Join(lines, "\n  ")).
-		WithHint("%s", firstHint(problems))
+		WithHint("%s", commonHint(problems))
 }
 
-func firstHint(problems []error) string {
+// commonHint returns the hint that all problems share, and a general one where
+// they need different things.
+func commonHint(problems []error) string {
+	hint := remuda.HintOf(problems[0])
 	for _, problem := range problems {
-		if hint := remuda.HintOf(problem); hint != "" {
-			return hint
+		if hint == "" || remuda.HintOf(problem) != hint {
+			return "repair or remove them"
 		}
 	}
-	return "repair or remove them"
+	return hint
 }
 
 // invalid gives an error without a code that of bad input.

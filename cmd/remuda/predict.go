@@ -61,6 +61,9 @@ func (c *predictCmd) Run(m *Main) error {
 	if err != nil {
 		return err
 	}
+	if known.isRun && len(names) > 0 {
+		return remuda.Errorf(remuda.Conflict, "--categories is for a file of weights: the run in %s has its own", c.Model).WithHint("leave --categories out")
+	}
 	if c.Threshold != nil && !(*c.Threshold >= 0 && *c.Threshold <= 1) {
 		return remuda.Errorf(remuda.Invalid, "threshold is %v", *c.Threshold).WithHint("give --threshold 0 to 1")
 	}
@@ -77,6 +80,9 @@ func (c *predictCmd) Run(m *Main) error {
 		run.names[category.ID] = category.Name
 	}
 	run.shown, run.kept = c.thresholds(known)
+	if err := c.prepareResults(); err != nil {
+		return err
+	}
 	if err := run.prepareDrawings(); err != nil {
 		return err
 	}
@@ -179,6 +185,9 @@ func (r *predictRun) prepareDrawings() error {
 	if err := os.MkdirAll(r.cmd.Draw, 0o755); err != nil {
 		return remuda.Errorf(remuda.Invalid, "make the folder for drawings: %w", err).WithHint("give --draw a folder that can be written")
 	}
+	if err := writable(r.cmd.Draw); err != nil {
+		return err
+	}
 	r.drawings = drawingsOf(r.cmd.Draw, r.files)
 	var there []os.FileInfo
 	for _, drawing := range r.drawings {
@@ -193,6 +202,17 @@ func (r *predictRun) prepareDrawings() error {
 		}
 	}
 	return nil
+}
+
+// prepareResults refuses a file for COCO results that can't be written.
+func (c *predictCmd) prepareResults() error {
+	if c.COCO == "" {
+		return nil
+	}
+	if info, err := os.Stat(c.COCO); err == nil && info.IsDir() {
+		return remuda.Errorf(remuda.Conflict, "%s is a folder", c.COCO).WithHint("give --coco the name of a file")
+	}
+	return writable(filepath.Dir(c.COCO))
 }
 
 // draw writes a copy of the image with its boxes.

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -82,16 +81,16 @@ func (c *trainCmd) fresh(m *Main) (remuda.Spec, error) {
 	if err != nil {
 		return spec, err
 	}
-	if err := checkOut(c.Out); err != nil {
+	if err := train.CheckOut(c.Out); err != nil {
 		return spec, err
 	}
 	if err := requireFolder(c.Images); err != nil {
 		return spec, err
 	}
-	if err := c.readData(m, spec.Train); err != nil {
+	if err := c.readLabels(spec.Train); err != nil {
 		return spec, err
 	}
-	if spec.Engine, err = c.engineFlags.spec(m); err != nil {
+	if spec.Engine, err = c.engineFlags.spec(m); err != nil { // before the images, which take their time
 		return spec, err
 	}
 	recipe.Device, recipe.Precision = spec.Engine.Device, spec.Engine.Precision
@@ -101,74 +100,61 @@ func (c *trainCmd) fresh(m *Main) (remuda.Spec, error) {
 	}
 	recipe.Weights, spec.Train.Weights = initial.name, initial.path
 	spec.Train.Recipe = recipe
-	return spec, nil
+	return spec, c.pin(m, spec.Train)
 }
 
-// checkOut refuses a folder that a new run must not be put in.
-func checkOut(out string) error {
-	entries, err := os.ReadDir(out)
-	if errors.Is(err, fs.ErrNotExist) || err == nil && len(entries) == 0 {
-		return nil
-	}
-	return train.Create(remuda.TrainSpec{Out: out}) // says why not
-}
-
-// readData reads the labels, looks at every image and lists what is wrong
-// with them.
-func (c *trainCmd) readData(m *Main, spec *remuda.TrainSpec) error {
-	dir, err := filepath.Abs(c.Images)
-	if err != nil {
+// readLabels reads the label files.
+func (c *trainCmd) readLabels(spec *remuda.TrainSpec) error {
+	var err error
+	if spec.Images, err = filepath.Abs(c.Images); err != nil {
 		return fmt.Errorf("find the folder of images: %w", err)
 	}
-	learn, err := labels{c.Train, c.Format, "train"}.read(dir)
-	if err != nil {
+	if spec.Train, err = (labels{c.Train, c.Format, "train"}).read(spec.Images); err != nil {
 		return err
 	}
 	if c.part > 0 {
 		var seed uint64
 		set(&seed, c.Seed)
-		learn = part(learn, c.part, seed)
+		spec.Train = part(spec.Train, c.part, seed)
 	}
-	var val *remuda.Dataset
-	if c.Val != "" {
-		d, err := labels{c.Val, c.Format, "val"}.read(dir)
-		if err != nil {
-			return err
-		}
-		if d, err = align(d, c.Val, learn.Categories, c.Train); err != nil {
-			return err
-		}
-		val = &d
+	if c.Val == "" {
+		return nil
 	}
-	return c.pin(m, spec, dir, learn, val)
+	val, err := labels{c.Val, c.Format, "val"}.read(spec.Images)
+	if err != nil {
+		return err
+	}
+	val, err = align(val, c.Val, spec.Train.Categories, c.Train)
+	spec.Val = &val
+	return err
 }
 
-// pin cleans the datasets and fixes their content by hash.
-func (c *trainCmd) pin(m *Main, spec *remuda.TrainSpec, dir string, learn remuda.Dataset, val *remuda.Dataset) error {
-	all := []remuda.Dataset{learn}
-	if val != nil {
-		all = append(all, *val)
+// pin looks at every image, lists what is wrong with the data, cleans them and
+// fixes their content by hash.
+func (c *trainCmd) pin(m *Main, spec *remuda.TrainSpec) error {
+	all := []remuda.Dataset{spec.Train}
+	if spec.Val != nil {
+		all = append(all, *spec.Val)
 	}
-	facts, err := m.inspect(dir, filesOf(all...))
+	facts, err := m.inspect(spec.Images, filesOf(all...))
 	if err != nil {
 		return err
 	}
 	if !c.quiet {
-		m.list(lint.Check(lint.Input{Train: &learn, Val: val, Images: factsOfAll(facts)}))
+		m.list(lint.Check(lint.Input{Train: &spec.Train, Val: spec.Val, Images: factsOfAll(facts)}))
 	}
-	learn, val = clean(learn, val, factsOfAll(facts))
-	if err := format.RequireBoxes(c.Train, learn); err != nil {
+	spec.Train, spec.Val = clean(spec.Train, spec.Val, factsOfAll(facts))
+	if err := format.RequireBoxes(c.Train, spec.Train); err != nil {
 		return err
 	}
 	sums := make(map[string]string, len(facts))
 	for file, f := range facts {
 		sums[file] = f.SHA256
 	}
-	spec.Images, spec.Train, spec.Val = dir, learn, val
-	if spec.Data.Train, err = dataHash(c.Train, learn, sums); err != nil || val == nil {
+	if spec.Data.Train, err = dataHash(c.Train, spec.Train, sums); err != nil || spec.Val == nil {
 		return err
 	}
-	hash, err := dataHash(c.Val, *val, sums)
+	hash, err := dataHash(c.Val, *spec.Val, sums)
 	spec.Data.Val = &hash
 	return err
 }
@@ -284,9 +270,9 @@ func (m *Main) train(spec remuda.Spec, asJSON bool) error {
 	case !started && !spec.Train.Resume && remuda.CodeOf(err) != remuda.Conflict: // which is another process in it
 		removeUnstarted(out)
 	case started && remuda.CodeOf(err) != remuda.Invalid:
-		hint := "go on from the last checkpoint, with the same settings, by " + goOn
+		hint := "the run goes on from its last checkpoint, with the same settings, by " + goOn
 		if first := remuda.HintOf(err); first != "" {
-			hint = first + "; or " + hint
+			hint = first + "; " + hint
 		}
 		return remuda.Errorf(remuda.CodeOf(err), "%w", err).WithHint("%s", hint)
 	}

@@ -26,7 +26,7 @@ func (c weightsLsCmd) Run(m *Main) error {
 	if err != nil {
 		return err
 	}
-	entries := cache.List()
+	entries := append(cache.List(), weights.StarterEntries()...)
 	if c.JSON {
 		return m.printJSON(entries)
 	}
@@ -34,17 +34,15 @@ func (c weightsLsCmd) Run(m *Main) error {
 	fmt.Fprintln(table, "NAME\tARCHITECTURE\tTRAINED ON\tFILE\tHERE")
 	for _, e := range entries {
 		here := "no"
-		if e.Cached {
+		switch {
+		case e.Name == weights.Starter:
+			here = "in the program"
+		case e.Cached:
 			here = byteCount(e.Size)
-		} else if e.Size > 0 {
+		case e.Size > 0:
 			here = byteCount(e.Size) + " so far"
 		}
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", e.Name, e.Arch, e.Origin, e.File, here)
-	}
-	for _, arch := range remuda.Architectures {
-		if weights.StarterFor(arch) == nil {
-			fmt.Fprintf(table, "%s\t%s\tTiny-ImageNet-200, top-1 21.6 %%\t%s\tin the program\n", weights.Starter, arch, weights.StarterFile)
-		}
 	}
 	return table.Flush()
 }

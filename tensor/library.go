@@ -59,13 +59,26 @@ type library struct {
 	in     []uintptr
 }
 
-func openLibrary(path string) (*library, error) {
-	// Waiting OpenMP threads would otherwise spin, and starve decoding and the server.
-	// libgomp reads it once, when it is loaded.
+// setOpenMP sets what libgomp reads once, when it is loaded.
+func setOpenMP() error {
+	// Waiting threads would otherwise spin, and starve decoding and the server.
 	if os.Getenv("OMP_WAIT_POLICY") == "" {
 		if err := os.Setenv("OMP_WAIT_POLICY", "passive"); err != nil {
-			return nil, fmt.Errorf("set OMP_WAIT_POLICY: %w", err)
+			return fmt.Errorf("set OMP_WAIT_POLICY: %w", err)
 		}
+	}
+	// With fewer threads than it asked for, oneDNN waits forever for the rest.
+	for _, name := range []string{"OMP_THREAD_LIMIT", "OMP_DYNAMIC"} {
+		if err := os.Unsetenv(name); err != nil {
+			return fmt.Errorf("unset %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+func openLibrary(path string) (*library, error) {
+	if err := setOpenMP(); err != nil {
+		return nil, err
 	}
 	handle, err := purego.Dlopen(path, purego.RTLD_NOW|purego.RTLD_LOCAL)
 	if err != nil {

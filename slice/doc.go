@@ -109,6 +109,12 @@
 // cast numbers to double precision, compare texts in the collation "C", and
 // compute a % b as a - b * trunc(a / b). All of no boxes is true.
 //
+// # Limits
+//
+// A filter has at most [MaxText] bytes, [MaxNodes] parts in the tree, nested
+// [MaxDepth] deep, and [MaxValues] values in its lists: few enough for the
+// limits of SQLite and PostgreSQL on parameters and expressions.
+//
 // # Canonical form
 //
 // [Filter.String] writes a filter with every short form spelled out and every

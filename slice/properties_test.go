@@ -24,7 +24,7 @@ type maker struct {
 func (m maker) pick(label string, n int) int { return rapid.IntRange(0, n-1).Draw(m.t, label) }
 
 func (m maker) text(empty bool) string {
-	words := []string{"horse", "race car", "and", "width", "5", `q"u\o'te`, "line\nbreak\u0001", "ärö “x”", "\uFFFD", "true", "2026-01-31", "boxes", "fog"}
+	words := []string{"horse", "race car", "and", "width", "5", `q"u\o'te`, "line\nbreak\u0001", "ärö “x”", "\uFFFD", "true", "2026-01-31", "boxes", "fog", "e1", "red", "dog", "night", "train", "human", "model", "mdl_1", "ann", "di_3", "g2", "cam1/barn.jpg"}
 	if empty {
 		words = append(words, "")
 	}
@@ -35,7 +35,7 @@ func (m maker) number() Value {
 	n := rapid.OneOf(
 		rapid.Map(rapid.IntRange(-20, 20), func(n int) float64 { return float64(n) }),
 		rapid.Float64Range(-1e19, 1e19),
-		rapid.SampledFrom([]float64{0.5, 0.1, 1e-20, 1e-7, 1e19, 0.000001, 123456789012345680}),
+		rapid.SampledFrom([]float64{3, 5, 10, 15, 32, 100, 480, 640, 12.5, 0.3, 0.9, 0.5, 0.1, 1e-20, 1e-7, 1e19, 0.000001, 123456789012345680}),
 	).Draw(m.t, "number")
 	if !inRange(n) || n == 0 {
 		n = 0
@@ -90,7 +90,7 @@ func (m maker) value(f Field, typ Type) Value {
 	return Value{Type: Text, Text: m.text(true)}
 }
 
-// row draws an expression with something of a row in it, but no field alone.
+// computed draws an expression with something of a row in it, but no field alone.
 func (m maker) computed(depth int) Expr {
 	if m.level == Items && rapid.Bool().Draw(m.t, "count") {
 		return Count{Of: m.population(), Where: maker{m.t, Boxes}.where(depth - 1)}

@@ -11,9 +11,10 @@ import (
 
 // Size is one point of a learning curve: a model trained on that many images.
 type Size struct {
-	Images   int      `json:"images"`
-	F1       float64  `json:"f1"`
-	Interval Interval `json:"interval"` // of F1, 95 %
+	Images     int      `json:"images"`
+	F1         float64  `json:"f1"`
+	Interval   Interval `json:"interval"`             // of F1, 95 %
+	Optimistic bool     `json:"optimistic,omitempty"` // measured at the threshold that is best on the very test data
 }
 
 // LearningCurve is F1 by the number of training images, with a fit where one
@@ -67,7 +68,7 @@ func Learn(sizes []Size) (*LearningCurve, error) {
 		}
 	}
 	if different < minSizes {
-		c.Refused = fmt.Sprintf("it takes %d different sizes to see ahead, and there are %d", minSizes, different)
+		c.Refused = fmt.Sprintf("it takes %d different sizes to see ahead; this curve has %d", minSizes, different)
 		return c, nil
 	}
 	c.fit()

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"slices"
 
 	"remuda/eval"
 )
@@ -13,7 +14,7 @@ type curvePage struct {
 	page
 	Answer, Lead    string
 	Plot            template.HTML
-	Warning         string
+	Warnings        []string
 	Measured, Ahead []sizeRow
 	Formula         string
 }
@@ -38,10 +39,13 @@ func Curve(w io.Writer, r CurveReport) error {
 		first, last := c.Sizes[0], c.Sizes[len(c.Sizes)-1]
 		p.Answer = fmt.Sprintf("From %d to %d images F1 went from %.3f to %.3f", first.Images, last.Images, first.F1, last.F1)
 	}
+	if slices.ContainsFunc(c.Sizes, func(s eval.Size) bool { return s.Optimistic }) {
+		p.Warnings = append(p.Warnings, "Each threshold was chosen on the very images it is judged on, so F1 is optimistic. Choose it on validation data for a fair number.")
+	}
 	if c.Fit == nil {
 		p.Lead = "No forecast is given."
 		if c.Refused != "" {
-			p.Warning = "No forecast: " + c.Refused + "."
+			p.Warnings = append(p.Warnings, "No forecast: "+c.Refused+".")
 		}
 		return render(w, "curve", p)
 	}

@@ -289,8 +289,11 @@ func TestReportsOfLittle(t *testing.T) {
 		"one step trained": {"1 step of", func(w io.Writer) error {
 			return Run(w, RunReport{Steps: []remuda.StepEvent{{Step: 1, Seconds: 1, Images: 2}}})
 		}},
-		"a step of no time":  {"Loss", func(w io.Writer) error { return Run(w, RunReport{Steps: one}) }},
-		"a refused curve":    {"No forecast: it takes 3 different sizes", func(w io.Writer) error { return Curve(w, CurveReport{Curve: refused}) }},
+		"a step of no time": {"Loss", func(w io.Writer) error { return Run(w, RunReport{Steps: one}) }},
+		"a refused curve":   {"No forecast: it takes 3 different sizes", func(w io.Writer) error { return Curve(w, CurveReport{Curve: refused}) }},
+		"an optimistic curve": {"F1 is optimistic", func(w io.Writer) error {
+			return Curve(w, CurveReport{Curve: &eval.LearningCurve{Sizes: []eval.Size{{Images: 10, F1: 0.5, Optimistic: true}}}})
+		}},
 		"a curve of nothing": {"No forecast", func(w io.Writer) error { return Curve(w, CurveReport{Curve: &eval.LearningCurve{}}) }},
 	} {
 		page := written(t, test.write)

@@ -45,15 +45,13 @@ func (c *curveCmd) Run(m *Main) error {
 		runs.Stdout = m.Stderr
 	}
 	var points []eval.Size
-	optimistic := false
 	for _, size := range c.Sizes {
 		fmt.Fprintf(runs.Stdout, "\n%s\n", count(size, "image"))
 		e, err := c.point(&runs, size, test)
 		if err != nil {
 			return err
 		}
-		points = append(points, eval.Size{Images: size, F1: e.F1, Interval: e.Intervals.F1})
-		optimistic = optimistic || e.Optimistic
+		points = append(points, eval.Size{Images: size, F1: e.F1, Interval: e.Intervals.F1, Optimistic: e.Optimistic})
 	}
 	curve, err := eval.Learn(points)
 	if err != nil {
@@ -65,11 +63,7 @@ func (c *curveCmd) Run(m *Main) error {
 	if c.JSON {
 		return m.printJSON(curve)
 	}
-	if err := m.printCurve(curve, filepath.Join(c.Out, reportFile)); err != nil || !optimistic {
-		return err
-	}
-	_, err = fmt.Fprintf(m.Stdout, "each threshold was chosen on %s itself, so F1 is optimistic: give --val to fix it beforehand\n", c.Test)
-	return err
+	return m.printCurve(curve, filepath.Join(c.Out, reportFile))
 }
 
 // prepare checks everything that can be checked before the first run.
@@ -226,6 +220,9 @@ func (m *Main) printCurve(curve *eval.LearningCurve, report string) error {
 		for _, s := range curve.Fit.Ahead {
 			fmt.Fprintf(m.Stdout, "%6d images  F1 %.3f  %s  expected (%s)\n", s.Images, s.F1, span(s.Interval), curve.Fit.Kind)
 		}
+	}
+	if slices.ContainsFunc(curve.Sizes, func(s eval.Size) bool { return s.Optimistic }) {
+		fmt.Fprintln(m.Stdout, "each threshold was chosen on the test images themselves, so F1 is optimistic: train with --val to fix it beforehand")
 	}
 	_, err := fmt.Fprintf(m.Stdout, "report: %s\n", report)
 	return err

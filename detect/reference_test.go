@@ -158,25 +158,25 @@ func referenceWeight(name string, shape []int) []float32 {
 	for _, s := range shape {
 		n *= s
 	}
+	var middle, spread float64
+	switch {
+	case strings.HasSuffix(name, ".running_var"):
+		middle, spread = 1, 0.3
+	case strings.HasSuffix(name, ".running_mean"):
+		spread = 0.1
+	case len(shape) > 1:
+		spread = math.Sqrt(3 * referenceGain(name, shape) / float64(n/shape[0]))
+	case strings.HasSuffix(name, ".bias"):
+		spread = 0.1
+	case strings.Contains(name, ".bn3."):
+		middle, spread = 0.2, 0.2*0.2
+	default:
+		middle, spread = 1, 0.2
+	}
 	s := newStream(0, name)
 	out := make([]float32, n)
 	for i := range out {
-		u := 2*s.uniform(i) - 1
-		switch {
-		case strings.HasSuffix(name, ".running_var"):
-			u = 1 + 0.3*u
-		case strings.HasSuffix(name, ".running_mean"):
-			u = 0.1 * u
-		case len(shape) > 1:
-			u = math.Sqrt(3*referenceGain(name, shape)/float64(n/shape[0])) * u
-		case strings.HasSuffix(name, ".bias"):
-			u = 0.1 * u
-		case strings.Contains(name, ".bn3."):
-			u = 0.2 * (1 + 0.2*u)
-		default:
-			u = 1 + 0.2*u
-		}
-		out[i] = float32(u)
+		out[i] = float32(middle + spread*(2*s.uniform(i)-1))
 	}
 	return out
 }

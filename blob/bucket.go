@@ -178,24 +178,20 @@ func (b *bucket) touch(ctx context.Context, key string) error {
 }
 
 func (b *bucket) removeBefore(ctx context.Context, key string, before time.Time) (bool, error) {
-	l := b.lockOf(key)
-	if !l.TryLock() { // an upload can take long; a later sweep comes by again
-		return false, nil
-	}
-	defer l.Unlock()
-	obj, err := b.stat(ctx, key)
-	if err == nil && !obj.modTime.Before(before) {
-		return false, nil
-	}
-	if err == nil {
-		if err = b.cloud.Delete(ctx, key); err != nil {
-			err = b.absent(ctx, "remove from", err)
+	if !before.IsZero() {
+		l := b.lockOf(key)
+		if !l.TryLock() { // an upload can take long; a later sweep comes by again
+			return false, nil
+		}
+		defer l.Unlock()
+		if obj, err := b.stat(ctx, key); err != nil || !obj.modTime.Before(before) {
+			return false, unlessNotFound(err)
 		}
 	}
-	if remuda.CodeOf(err) == remuda.NotFound {
-		return false, nil
+	if err := b.cloud.Delete(ctx, key); err != nil {
+		return false, unlessNotFound(b.absent(ctx, "remove from", err))
 	}
-	return err == nil, err
+	return true, nil
 }
 
 func (b *bucket) list(ctx context.Context, prefix string) iter.Seq2[object, error] {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -151,4 +152,61 @@ func TestFolderByURLAndBucketByPrefix(t *testing.T) {
 	if got := listed(t, mustOpen(t, server.url)); len(got) > 0 {
 		t.Errorf("beside the prefix lies %v", got)
 	}
+}
+
+// Ensure a touch is a copy that Amazon's S3 takes: it refuses copies onto
+// themselves that replace nothing.
+func TestTouchReplacesMetadata(t *testing.T) {
+	server := startS3(t)
+	store := mustOpen(t, server.url)
+	ref := mustPut(t, store, []byte("x"))
+	var directives []string
+	server.before = func(_ http.ResponseWriter, r *http.Request) bool {
+		if r.Header.Get("X-Amz-Copy-Source") != "" {
+			directives = append(directives, r.Header.Get("X-Amz-Metadata-Directive"))
+		}
+		return false
+	}
+	if err := store.Touch(t.Context(), ref); err != nil || !slices.Equal(directives, []string{"REPLACE"}) {
+		t.Errorf("got %v, %v", directives, err)
+	}
+}
+
+func TestDeleteDoesNotWaitForUploads(t *testing.T) {
+	server := startS3(t)
+	store := mustOpen(t, server.url)
+	ref := mustPut(t, store, []byte("x"))
+	server.before = func(_ http.ResponseWriter, r *http.Request) bool {
+		if writes(r) {
+			if err := store.Delete(t.Context(), ref); err != nil {
+				t.Errorf("delete: %v", err)
+			}
+			mustLack(t, store, ref)
+		}
+		return false
+	}
+	mustPut(t, store, []byte("x"))
+	server.before = nil
+	mustHave(t, store, []byte("x"))
+}
+
+// Ensure a sweep passes by what is being uploaded just now, however old the
+// object is that lies there.
+func TestSweepPassesUploadsBy(t *testing.T) {
+	server := startS3(t)
+	store := mustOpen(t, server.url)
+	ref := mustPut(t, store, []byte("x"))
+	server.before = func(_ http.ResponseWriter, r *http.Request) bool {
+		if writes(r) {
+			if swept, err := store.Sweep(t.Context(), keepNone, soon()); err != nil || swept != (blob.Swept{Kept: 1}) {
+				t.Errorf("sweep: %+v, %v", swept, err)
+			}
+		}
+		return false
+	}
+	mustPut(t, store, []byte("x"))
+	if _, err := store.Stat(t.Context(), ref); err != nil {
+		t.Error(err)
+	}
+	server.before = nil
 }

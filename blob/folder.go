@@ -230,7 +230,7 @@ func (f *folder) removeBefore(_ context.Context, key string, before time.Time) (
 	path := f.path(key)
 	err = f.locked(true, func() error {
 		info, err := f.fs.stat("remove", path)
-		if err != nil || !info.ModTime().Before(before) {
+		if err != nil || !before.IsZero() && !info.ModTime().Before(before) {
 			return err
 		}
 		removed = true
@@ -239,10 +239,7 @@ func (f *folder) removeBefore(_ context.Context, key string, before time.Time) (
 	if err != nil {
 		err = f.absent("remove from", err)
 	}
-	if remuda.CodeOf(err) == remuda.NotFound {
-		return false, nil
-	}
-	return removed && err == nil, err
+	return removed && err == nil, unlessNotFound(err)
 }
 
 // list reads the one folder that holds all keys with the prefix.
@@ -326,6 +323,13 @@ func (f *folder) failed(action string, err error) error {
 
 func cannotWrite(err error) bool {
 	return errors.Is(err, syscall.EROFS) || errors.Is(err, fs.ErrPermission)
+}
+
+func unlessNotFound(err error) error {
+	if remuda.CodeOf(err) == remuda.NotFound {
+		return nil
+	}
+	return err
 }
 
 func isContext(err error) bool {

@@ -369,3 +369,62 @@ func TestReadOnlyFolderIsReadAndSaysSo(t *testing.T) {
 		}
 	}
 }
+
+// Ensure another process cannot put or touch a blob between a sweep's look at
+// its age and its removal: it waits, and then either sends the bytes or is told
+// that they are gone.
+func TestNobodyComesBetweenALookAndARemoval(t *testing.T) {
+	const data = "an old picture"
+	ref, ctx := RefOf([]byte(data)), context.Background()
+	for name, c := range map[string]struct {
+		do   func(*Store) error
+		code remuda.Code // of the answer, once the blob is gone
+		kept bool
+	}{
+		"touch": {func(s *Store) error { return s.Touch(ctx, ref) }, remuda.NotFound, false},
+		"put":   {func(s *Store) error { return newDiary().put(s, data) }, "", true},
+	} {
+		sweeping, other := &process{disk: newPowerFS()}, &process{}
+		other.disk = sweeping.disk
+		s, err := openStore(sweeping)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := newDiary().put(s, data); err != nil {
+			t.Fatal(err)
+		}
+		s2, err := openStore(other)
+		if err != nil {
+			t.Fatal(err)
+		}
+		waits, answer := make(chan struct{}), make(chan error, 1)
+		other.locking = sync.OnceFunc(func() { close(waits) })
+		between := sync.OnceFunc(func() {
+			done := make(chan struct{})
+			go func() { answer <- c.do(s2); close(done) }()
+			select {
+			case <-waits:
+			case <-done: // wrongly
+			}
+		})
+		sweeping.looking = func(op string) {
+			if op == "remove" {
+				between()
+			}
+		}
+		info, err := s.Stat(ctx, ref)
+		if err != nil {
+			t.Fatal(err)
+		}
+		swept, err := s.Sweep(ctx, func(Ref) (bool, error) { return false, nil }, info.ModTime.Add(time.Second))
+		if err != nil {
+			t.Fatalf("%s: sweep: %+v, %v", name, swept, err)
+		}
+		if err := <-answer; remuda.CodeOf(err) != c.code {
+			t.Errorf("%s: answered %v, want code %q", name, err, c.code)
+		}
+		if got, err := readBlob(s, ref); c.kept != (err == nil && got == data) {
+			t.Errorf("%s: afterwards %q, %v", name, got, err)
+		}
+	}
+}

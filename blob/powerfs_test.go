@@ -136,6 +136,10 @@ type process struct {
 	// lies, if set, names operations whose Sync does nothing.
 	lies    func(op string) bool
 	changes int
+	// looking and locking, if set, are called without the disk's lock after a
+	// stat and before waiting for a lock.
+	looking func(op string)
+	locking func()
 }
 
 func (p *process) change(op string) error {
@@ -227,6 +231,9 @@ func (p *process) remove(op, path string) error {
 }
 
 func (p *process) stat(op, path string) (fs.FileInfo, error) {
+	if p.looking != nil {
+		defer p.looking(op)
+	}
 	p.disk.mu.Lock()
 	defer p.disk.mu.Unlock()
 	n, err := p.disk.find(path)
@@ -327,6 +334,9 @@ func (h *handle) Close() error {
 }
 
 func (h *handle) lock(exclusive bool) error {
+	if h.locking != nil {
+		h.locking()
+	}
 	if exclusive {
 		h.node.lock.Lock()
 		h.unlock = h.node.lock.Unlock

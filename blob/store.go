@@ -38,8 +38,8 @@ type medium interface {
 	// touch makes an object as young as one put now, safely against removeBefore.
 	touch(ctx context.Context, key string) error
 	// removeBefore removes an object unless it was put or touched after the
-	// time, and says whether it did. An object that is absent, or being put
-	// at this moment, is none that was removed.
+	// time, and says whether it did; the zero time stands for any age. An
+	// object that is absent, or being put while its age counts, stays as it is.
 	removeBefore(ctx context.Context, key string, before time.Time) (bool, error)
 	// list yields the objects whose keys begin with prefix, which ends with a
 	// slash or lies below one that does, in ascending order of keys.
@@ -135,7 +135,7 @@ func (s *Store) Stat(ctx context.Context, ref Ref) (Info, error) {
 
 // Touch makes a blob as young as if it had been put now, so that whoever wants
 // to refer to bytes without sending them again is safe from a Sweep;
-// not_found if it is absent.
+// not_found if it is absent. S3 does that for up to 5 GiB.
 func (s *Store) Touch(ctx context.Context, ref Ref) error {
 	if err := s.medium.touch(ctx, ref.key()); err != nil {
 		return fmt.Errorf("touch %s: %w", ref, err)
@@ -148,12 +148,12 @@ func (s *Store) Touch(ctx context.Context, ref Ref) error {
 // bytes, so that Sweep is the usual way. A removed blob of a folder may come
 // back after a power loss.
 func (s *Store) Delete(ctx context.Context, ref Ref) error {
-	if _, err := s.medium.removeBefore(ctx, ref.key(), always()); err != nil {
+	if _, err := s.medium.removeBefore(ctx, ref.key(), time.Time{}); err != nil {
 		return fmt.Errorf("delete %s: %w", ref, err)
 	}
 	for obj, err := range s.medium.list(ctx, ref.derivedKey("")) {
 		if err == nil {
-			_, err = s.medium.removeBefore(ctx, obj.key, always())
+			_, err = s.medium.removeBefore(ctx, obj.key, time.Time{})
 		}
 		if err != nil {
 			return fmt.Errorf("delete what is derived from %s: %w", ref, err)
@@ -161,9 +161,6 @@ func (s *Store) Delete(ctx context.Context, ref Ref) error {
 	}
 	return nil
 }
-
-// always is a time that everything was put before.
-func always() time.Time { return time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC) }
 
 // List yields every blob in ascending order of refs. Blobs that are put or
 // removed meanwhile may or may not be among them. An error is the last thing

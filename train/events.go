@@ -16,17 +16,18 @@ type eventLog struct {
 	emit func(remuda.Event) error
 }
 
-// openEvents opens a run's event log for appending. Events of steps after the
-// given one, which a resumed run will take again, and a line cut off by a
-// kill are removed first.
-func openEvents(path string, step int, emit func(remuda.Event) error) (*eventLog, error) {
+// openEvents opens a run's event log for appending. Events of what a resumed
+// run will do again, because it comes after the state of the checkpoint, and a
+// line cut off by a kill are removed first.
+func openEvents(path string, s state, emit func(remuda.Event) error) (*eventLog, error) {
 	kept, err := ReadEvents(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
 	var data []byte
 	for _, event := range kept {
-		if lastStep(event) > step {
+		open := event.Epoch != nil && event.Epoch.Step == s.Step && s.Seconds > 0 // the checkpoint is from before its end
+		if lastStep(event) > s.Step || open {
 			break
 		}
 		line, err := json.Marshal(event)

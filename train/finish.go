@@ -19,12 +19,12 @@ import (
 )
 
 // epoch closes one pass: it validates and reports.
-func (r *run) epoch(epoch, steps int) error {
+func (r *run) epoch(ctx context.Context, epoch, steps int) error {
 	event := remuda.EpochEvent{
 		Epoch: epoch, Step: r.state.Step, Losses: plus(remuda.Losses{}, r.state.Sum, 1/float64(steps)), Seconds: r.state.Seconds,
 	}
 	if r.spec.Val != nil {
-		result, err := r.validate()
+		result, err := r.validate(ctx)
 		if err != nil {
 			return err
 		}
@@ -43,10 +43,10 @@ func (r *run) epoch(epoch, steps int) error {
 }
 
 // validate scores the model as it is on the validation data.
-func (r *run) validate() (*eval.Evaluation, error) {
+func (r *run) validate(ctx context.Context) (*eval.Evaluation, error) {
 	var result *eval.Evaluation
 	err := r.averaged(func() error {
-		predictions, err := predict(r.engine, r.model, r.spec.Images, *r.spec.Val)
+		predictions, err := predict(ctx, r.engine, r.model, r.spec.Images, *r.spec.Val)
 		if err != nil {
 			return err
 		}
@@ -82,13 +82,16 @@ func (r *run) averaged(fn func() error) error {
 
 // predict runs the model over a dataset's images, which are decoded ahead on
 // other goroutines.
-func predict(engine *tensor.Engine, model *detect.Model, folder string, d remuda.Dataset) ([]remuda.Annotation, error) {
+func predict(ctx context.Context, engine *tensor.Engine, model *detect.Model, folder string, d remuda.Dataset) ([]remuda.Annotation, error) {
 	paths := make([]string, len(d.Items))
 	for i, item := range d.Items {
 		paths[i] = filepath.Join(folder, filepath.FromSlash(item.File))
 	}
 	var predictions []remuda.Annotation
-	for i, result := range imageio.Stream(context.Background(), paths, 2, 4) {
+	for i, result := range imageio.Stream(ctx, paths, 2, 4) {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
 		if result.Err != nil {
 			return nil, result.Err
 		}
@@ -128,7 +131,7 @@ func (r *run) writeModel(name string) (sum string, err error) {
 }
 
 // finish writes the model, its card and the report.
-func (r *run) finish() (*remuda.Card, error) {
+func (r *run) finish(ctx context.Context) (*remuda.Card, error) {
 	card := &remuda.Card{
 		Format: 1, Arch: r.spec.Recipe.Arch, Categories: r.spec.Train.Categories, Recipe: r.spec.Recipe,
 		Data: r.spec.Data, Engine: r.engine.Version(), Created: time.Now().UTC(), Epoch: r.spec.Recipe.Epochs,
@@ -140,7 +143,7 @@ func (r *run) finish() (*remuda.Card, error) {
 			return nil, err
 		}
 		var err error
-		if validation, err = r.validate(); err != nil {
+		if validation, err = r.validate(ctx); err != nil {
 			return nil, err
 		}
 	}

@@ -75,7 +75,7 @@ func TestOpenEventsForgetsWhatWillBeDoneAgain(t *testing.T) {
 	if err := os.WriteFile(path, []byte(lines), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	log, err := openEvents(path, 1, func(remuda.Event) error { return nil })
+	log, err := openEvents(path, state{Step: 1}, func(remuda.Event) error { return nil })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,5 +88,26 @@ func TestOpenEventsForgetsWhatWillBeDoneAgain(t *testing.T) {
 	events, err := ReadEvents(path)
 	if err != nil || len(events) != 4 || events[2].Save == nil || events[3].Step.Step != 2 {
 		t.Errorf("the log has %d events, %v", len(events), err)
+	}
+}
+
+func TestOpenEventsForgetsAnEpochThatTheCheckpointHasNotClosed(t *testing.T) {
+	for _, c := range []struct {
+		seconds float64 // spent on an epoch that is not closed
+		want    int
+	}{{0, 2}, {3, 1}} {
+		path := filepath.Join(t.TempDir(), remuda.EventsFile)
+		lines := `{"step":{"step":2,"epoch":1}}` + "\n" + `{"epoch":{"epoch":1,"step":2}}` + "\n"
+		if err := os.WriteFile(path, []byte(lines), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		log, err := openEvents(path, state{Step: 2, Seconds: c.seconds}, func(remuda.Event) error { return nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+		log.close()
+		if events, err := ReadEvents(path); err != nil || len(events) != c.want {
+			t.Errorf("after %g seconds of an open epoch the log has %d events, %v; want %d", c.seconds, len(events), err, c.want)
+		}
 	}
 }

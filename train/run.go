@@ -41,6 +41,11 @@ type state struct {
 	BestEpoch int            `json:"best_epoch"` //
 }
 
+// due says whether an epoch's steps are all taken while it is not yet closed.
+func (s state) due(stepsPerEpoch int) bool {
+	return s.Step%stepsPerEpoch == 0 && s.Seconds > 0
+}
+
 // Run trains as the spec says, in the folder that Create made, and reports to
 // emit. With Resume it goes on from the last checkpoint. It returns
 // ErrInterrupted once ctx is done and the state is on disk.
@@ -58,7 +63,10 @@ func Run(ctx context.Context, engine *tensor.Engine, spec remuda.TrainSpec, emit
 	if err := r.loop(ctx); err != nil {
 		return err
 	}
-	card, err := r.finish()
+	card, err := r.finish(ctx)
+	if stopped(ctx, err) {
+		return ErrInterrupted // the last checkpoint has everything
+	}
 	if err != nil {
 		return err
 	}
@@ -81,7 +89,7 @@ func (r *run) prepare(emit func(remuda.Event) error) error {
 	if err != nil {
 		return err
 	}
-	r.folder.events, err = openEvents(r.folder.file(remuda.EventsFile), r.state.Step, emit)
+	r.folder.events, err = openEvents(r.folder.file(remuda.EventsFile), r.state, emit)
 	return err
 }
 
@@ -134,10 +142,19 @@ func (r *run) loop(ctx context.Context) error {
 	feedCtx, stop := context.WithCancel(ctx)
 	defer stop()
 	batches, saved := feed.run(feedCtx, r.state.Step, total, recipe.Threads), time.Now()
-	for r.state.Step < total {
+	for {
+		if r.state.due(steps) {
+			if err := r.closeEpoch(ctx, steps); err != nil {
+				return err
+			}
+			saved = time.Now()
+		}
+		if r.state.Step == total {
+			return nil
+		}
 		begin := time.Now()
 		b, ok := <-batches
-		if !ok { // ctx is done
+		if !ok || ctx.Err() != nil {
 			return r.interrupted()
 		}
 		if b.err != nil {
@@ -146,23 +163,31 @@ func (r *run) loop(ctx context.Context) error {
 		if err := r.step(b, steps, begin, time.Since(begin)); err != nil {
 			return err
 		}
-		epochDone := r.state.Step%steps == 0
-		if epochDone {
-			if err := r.epoch(r.state.Step/steps, steps); err != nil {
-				return err
-			}
-		}
-		if epochDone || time.Since(saved) > checkpointEvery {
+		if time.Since(saved) > checkpointEvery {
 			if err := r.save(); err != nil {
 				return err
 			}
 			saved = time.Now()
 		}
-		if ctx.Err() != nil && r.state.Step < total {
-			return r.interrupted()
-		}
 	}
-	return nil
+}
+
+// closeEpoch validates and saves. Asked to stop in between, it saves the
+// epoch as it is, so that the resumed run closes it.
+func (r *run) closeEpoch(ctx context.Context, steps int) error {
+	err := r.epoch(ctx, r.state.Step/steps, steps)
+	if stopped(ctx, err) {
+		return r.interrupted()
+	}
+	if err != nil {
+		return err
+	}
+	return r.save()
+}
+
+// stopped tells an error that comes of ctx's end.
+func stopped(ctx context.Context, err error) bool {
+	return ctx.Err() != nil && errors.Is(err, ctx.Err())
 }
 
 func (r *run) interrupted() error {

@@ -3,6 +3,7 @@
 #include <ATen/Version.h>
 #include <c10/core/GradMode.h>
 #include <dlfcn.h>
+#include <signal.h>
 #include <torch/csrc/api/include/torch/version.h>
 
 #include <atomic>
@@ -120,14 +121,26 @@ void set_openblas_threads(int threads) {
   if (auto set = reinterpret_cast<void (*)(int)>(dlsym(library, "openblas_set_num_threads"))) set(threads);
 }
 
+// start_threads makes OpenMP's threads deaf to signals, which they inherit from
+// the one that starts them: Go's handlers would run on their stacks, below
+// which oneDNN's generated code keeps values.
+void start_threads(int threads) {
+  at::set_num_threads(threads);
+  set_openblas_threads(threads);
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  at::parallel_for(0, threads, 1, [](int64_t, int64_t) {});
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
 }  // namespace
 
 // ints: threads, kind of device (0 cpu, 1 cuda), its index. data: one int64 that
 // becomes 1 when the device computes bfloat16. text: the version.
 REMUDA_OP(init) {
   use_arena();
-  at::set_num_threads(static_cast<int>(a.integer(0)));
-  set_openblas_threads(static_cast<int>(a.integer(0)));
+  start_threads(static_cast<int>(a.integer(0)));
   find_gemm();
   const int64_t index = a.integer(2);
   if (a.integer(1) == 1) {

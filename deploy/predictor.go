@@ -81,9 +81,6 @@ func (p *Predictor) load(file *weights.File, path string, o detect.LoadOptions) 
 	return nil
 }
 
-// Categories returns what the model tells apart, in the order of its outputs.
-func (p *Predictor) Categories() []remuda.Category { return p.categories }
-
 // Run answers for the files in order, one event each. A file that can't be
 // read gets an event with its error, and the rest go on.
 func (p *Predictor) Run(ctx context.Context, files []string, minScore float64, emit func(remuda.Event) error) error {

@@ -149,8 +149,8 @@ func TestProbeAgreesWithDecode(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if same, err := ProbeBytes(b); err != nil || same != info {
-			t.Errorf("%s: ProbeBytes gives %+v, %v, want %+v", path, same, err, info)
+		if same, err := probe(memory(b)); err != nil || same.Info != info {
+			t.Errorf("%s: of its bytes probe gives %+v, %v, want %+v", path, same, err, info)
 		}
 	}
 }

@@ -74,7 +74,7 @@ func FuzzStandardJPEG(f *testing.F) {
 func FuzzProbe(f *testing.F) {
 	seed(f)
 	f.Fuzz(func(t *testing.T, b []byte) {
-		info, err := ProbeBytes(b)
+		info, err := probe(memory(b))
 		if err == nil && (info.Width < 1 || info.Height < 1 || info.Width > MaxSide || info.Height > MaxSide || info.Width*info.Height > MaxPixels) {
 			t.Fatalf("accepted %+v", info)
 		}

@@ -48,12 +48,6 @@ func Probe(path string) (Info, error) {
 	return h.Info, nil
 }
 
-// ProbeBytes is Probe for a file's bytes.
-func ProbeBytes(b []byte) (Info, error) {
-	h, err := probe(memory(b))
-	return h.Info, err
-}
-
 func openError(path string, err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return remuda.Errorf(remuda.NotFound, "read image %s: there is no such file", path)

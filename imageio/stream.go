@@ -27,27 +27,10 @@ func Stream(ctx context.Context, paths []string, workers, ahead int) iter.Seq2[i
 	})
 }
 
-// Inspected is what Inspect found in a file, or why it found nothing.
-type Inspected struct {
-	Inspection
-	Err error // of Inspect, or the context's
-}
-
-// InspectAll inspects files on several goroutines, in Stream's way.
-func InspectAll(ctx context.Context, paths []string, workers int) iter.Seq2[int, Inspected] {
-	return ordered(ctx, paths, workers, workers, func(path string, err error) Inspected {
-		if err != nil {
-			return Inspected{Err: err}
-		}
-		found, err := Inspect(path)
-		return Inspected{found, err}
-	})
-}
-
 // ordered calls work for each path on several goroutines and yields what it
 // returns in order. work gets an error instead of a path where ctx has ended.
-func ordered[T any](ctx context.Context, paths []string, workers, ahead int, work func(path string, err error) T) iter.Seq2[int, T] {
-	return func(yield func(int, T) bool) {
+func ordered(ctx context.Context, paths []string, workers, ahead int, work func(path string, err error) Result) iter.Seq2[int, Result] {
+	return func(yield func(int, Result) bool) {
 		ctx, cancel := context.WithCancel(ctx)
 		var running sync.WaitGroup
 		defer running.Wait()
@@ -55,14 +38,14 @@ func ordered[T any](ctx context.Context, paths []string, workers, ahead int, wor
 
 		type job struct {
 			path string
-			done chan T
+			done chan Result
 		}
 		jobs := make(chan job)
-		order := make(chan chan T, max(ahead, 1))
+		order := make(chan chan Result, max(ahead, 1))
 		running.Go(func() {
 			defer close(jobs)
 			for _, path := range paths {
-				done := make(chan T, 1)
+				done := make(chan Result, 1)
 				if !send(ctx, order, done) || !send(ctx, jobs, job{path, done}) {
 					return
 				}
@@ -77,7 +60,7 @@ func ordered[T any](ctx context.Context, paths []string, workers, ahead int, wor
 		}
 		for i := range paths {
 			done, err := receive(ctx, order)
-			var result T
+			var result Result
 			if err == nil {
 				result, err = receive(ctx, done)
 			}

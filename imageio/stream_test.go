@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -123,26 +122,4 @@ func TestStreamLooksAheadNoFurther(t *testing.T) {
 			}
 		}
 	})
-}
-
-// Ensure all broken files are found in one go.
-func TestInspectAllNamesEveryBrokenFile(t *testing.T) {
-	paths := manyFiles(t, 12)
-	for _, i := range []int{2, 9} {
-		if err := os.Truncate(paths[i], 200); err != nil {
-			t.Fatal(err)
-		}
-	}
-	var broken []int
-	for i, r := range InspectAll(t.Context(), paths, 3) {
-		switch {
-		case r.Err != nil && strings.Contains(r.Err.Error(), paths[i]):
-			broken = append(broken, i)
-		case r.Err != nil || r.Width != i+1:
-			t.Errorf("image %d: %+v", i, r)
-		}
-	}
-	if !slices.Equal(broken, []int{2, 9}) {
-		t.Errorf("broken files %v, want 2 and 9", broken)
-	}
 }

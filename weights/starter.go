@@ -1,9 +1,7 @@
 package weights
 
 import (
-	"bytes"
 	_ "embed"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -58,14 +56,4 @@ func (c Cache) WriteStarter() (string, error) {
 		return "", diskError(err, "write the starter weights")
 	}
 	return path, nil
-}
-
-// OpenStarter opens the starter backbone that is part of this program: the
-// features of torchvision's mobilenet_v3_large, as float16.
-func OpenStarter() (*File, error) {
-	f, err := parse(StarterFile, bytes.NewReader([]byte(starter)), int64(len(starter)))
-	if err != nil {
-		return nil, fmt.Errorf("open the starter weights: %w", err)
-	}
-	return f, nil
 }

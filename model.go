@@ -57,7 +57,7 @@ func ReadCard(folder string) (Card, error) {
 			WithHint("name a run's folder, or finish the run: remuda train --out %s --resume", folder)
 	}
 	if err := json.Unmarshal(data, &card); err != nil {
-		return card, Errorf(Invalid, "read %s: %w", path, err)
+		return card, Errorf(Invalid, "read %s: %w", path, err).WithHint("make it again: remuda train --out %s --resume", folder)
 	}
 	return card, nil
 }

@@ -28,7 +28,9 @@ func Open(engine *tensor.Engine, spec remuda.PredictSpec, precision tensor.DType
 		return nil, err
 	}
 	file, err := weights.Open(path)
-	if err != nil {
+	if err != nil && path != spec.Model {
+		return nil, remuda.Errorf(remuda.CodeOf(err), "open the model: %w", err).WithHint("make it again: remuda train --out %s --resume", spec.Model)
+	} else if err != nil {
 		return nil, fmt.Errorf("open the model: %w", err)
 	}
 	defer file.Close()

@@ -68,10 +68,10 @@ func TestPredictionsComeTrue(t *testing.T) {
 func TestLearnRefusesWhatIsUseless(t *testing.T) {
 	falling := func(n float64) float64 { return 0.9 - n/1000 }
 	for want, points := range map[string][]Size{
-		"has 2": curveOf([]int{100, 200}, power, 0, 1),
-		"not risen":   curveOf(storySizes, falling, 0, 1),
-		"could be":    {{Images: 100, F1: 0.3}, {Images: 200, F1: 0.7}, {Images: 300, F1: 0.5}, {Images: 400, F1: 0.8}},
-		"has 1": {{Images: 100, F1: 0.3}, {Images: 100, F1: 0.7}, {Images: 100, F1: 0.5}},
+		"has 2":     curveOf([]int{100, 200}, power, 0, 1),
+		"not risen": curveOf(storySizes, falling, 0, 1),
+		"could be":  {{Images: 100, F1: 0.3}, {Images: 200, F1: 0.7}, {Images: 300, F1: 0.5}, {Images: 400, F1: 0.8}},
+		"has 1":     {{Images: 100, F1: 0.3}, {Images: 100, F1: 0.7}, {Images: 100, F1: 0.5}},
 	} {
 		c, err := Learn(points)
 		if err != nil {

@@ -72,11 +72,11 @@ func (r *run) restore() error {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("open the checkpoint: %w", err)
+		return damaged(path, err)
 	}
 	defer file.Close()
 	if err := json.Unmarshal([]byte(file.Metadata()[stateKey]), &r.state); err != nil {
-		return remuda.Errorf(remuda.Invalid, "read the state in %s: %w", path, err)
+		return damaged(path, err)
 	}
 	if _, err := r.model.Load(source(file), detect.LoadOptions{}); err != nil {
 		return fmt.Errorf("load the checkpoint: %w", err)
@@ -92,6 +92,11 @@ func (r *run) restore() error {
 		}
 	}
 	return nil
+}
+
+func damaged(path string, err error) error {
+	return remuda.Errorf(remuda.Invalid, "open the checkpoint: %w", err).
+		WithHint("remove %s to take the run from its beginning, which ends with the same weights", path)
 }
 
 // fill sets a tensor to an array of a checkpoint.

@@ -50,7 +50,7 @@ func CheckOut(out string) error {
 	case err == nil && len(entries) > 0:
 		if _, err := os.Stat(filepath.Join(out, remuda.SpecFile)); err == nil {
 			return remuda.Errorf(remuda.Conflict, "%s holds a run already", out).
-				WithHint("go on with it by --out %s --resume, or give --out another name", out)
+				WithHint("go on with it by `remuda train --out %s --resume`, or give --out another name", out)
 		}
 		return remuda.Errorf(remuda.Conflict, "%s exists and is no run", out).WithHint("give --out a new or an empty folder")
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
@@ -67,7 +67,8 @@ func ReadSpec(out string) (remuda.TrainSpec, error) {
 		return spec, remuda.Errorf(remuda.NotFound, "%s is no run: %w", out, err).WithHint("name the folder that was --out when the run was started")
 	}
 	if err := json.Unmarshal(data, &spec); err != nil {
-		return spec, remuda.Errorf(remuda.Invalid, "read %s: %w", filepath.Join(out, remuda.SpecFile), err)
+		return spec, remuda.Errorf(remuda.Invalid, "read %s: %w", filepath.Join(out, remuda.SpecFile), err).
+			WithHint("start another run with another --out: this one can't go on")
 	}
 	spec.Out = out // the folder may have been moved
 	return spec, nil

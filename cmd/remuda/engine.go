@@ -52,7 +52,7 @@ func coded(err error) error {
 // interruptedOr prefers the reason why the context ended.
 func (m *Main) interruptedOr(err error) error {
 	if m.ctx.Err() != nil {
-		return fmt.Errorf("stopped: %w", errInterrupted)
+		return errInterrupted
 	}
 	return err
 }

@@ -169,11 +169,9 @@ func (c *trainCmd) resumed(m *Main) (*remuda.Spec, error) {
 	if err := c.agree(was); err != nil {
 		return nil, err
 	}
-	if _, err := os.Stat(filepath.Join(c.Out, remuda.ReportFile)); err == nil {
-		if _, err := remuda.ReadCard(c.Out); err == nil {
-			fmt.Fprintf(m.Stderr, "remuda: the run in %s has finished already\n", c.Out)
-			return nil, nil
-		}
+	if finished(c.Out) {
+		fmt.Fprintf(m.Stderr, "remuda: the run in %s has finished already\n", c.Out)
+		return nil, nil
 	}
 	if err := m.sameData(was); err != nil {
 		return nil, err
@@ -185,6 +183,20 @@ func (c *trainCmd) resumed(m *Main) (*remuda.Spec, error) {
 	}
 	was.Resume = true
 	return &remuda.Spec{Engine: engine, Train: &was}, nil
+}
+
+// finished says whether a run has left all that it should: its report, its
+// card, and the very model of the card.
+func finished(out string) bool {
+	if _, err := os.Stat(filepath.Join(out, remuda.ReportFile)); err != nil {
+		return false
+	}
+	card, err := remuda.ReadCard(out)
+	if err != nil {
+		return false
+	}
+	sum, err := weights.SHA256(filepath.Join(out, remuda.ModelFile))
+	return err == nil && sum == card.Weights
 }
 
 // agree compares every flag that was given with the run's own settings.

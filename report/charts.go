@@ -262,7 +262,7 @@ func thinned(points []point, n int) []point {
 
 // forest draws differences with their intervals, one a row.
 func forest(rows []eval.Difference) template.HTML {
-	const row, words = 24.0, 86.0
+	const row, words = 24.0, 92.0
 	reach := 0.01
 	for _, d := range rows {
 		reach = max(reach, math.Abs(d.Value), math.Abs(d.Interval[0]), math.Abs(d.Interval[1]))

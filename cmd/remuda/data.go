@@ -84,36 +84,35 @@ func filesOf(datasets ...remuda.Dataset) []string {
 	return files
 }
 
-// inspect decodes every image, on all cores, and returns what is known of each
-// by its name in the label file. All files that can't be used are named at once.
+// inspect decodes every image and returns what is known of each.
 func (m *Main) inspect(dir string, files []string) (map[string]imageio.Inspection, error) {
-	results := make([]imageio.Inspection, len(files))
-	err := m.eachFile("reading images", files, func(i int) error {
-		var err error
-		results[i], err = imageio.Inspect(imagePath(dir, files[i]))
-		return err
-	})
-	facts := make(map[string]imageio.Inspection, len(files))
-	for i, file := range files {
-		facts[file] = results[i]
-	}
-	return facts, err
+	return perFile(m, "reading images", dir, files, imageio.Inspect)
 }
 
 // probe reads every image's header, and names at once all files that are
 // missing, empty, too large or no images.
 func (m *Main) probe(dir string, files []string) (map[string]lint.Facts, error) {
-	results := make([]lint.Facts, len(files))
-	err := m.eachFile("looking at images", files, func(i int) error {
-		info, err := imageio.Probe(imagePath(dir, files[i]))
-		results[i] = factsOf(info)
+	return perFile(m, "looking at images", dir, files, func(path string) (lint.Facts, error) {
+		info, err := imageio.Probe(path)
+		return factsOf(info), err
+	})
+}
+
+// perFile calls fn with the path of every file on all cores, and returns what
+// it found by the file's name in the label file. All files that can't be used are
+// named at once.
+func perFile[T any](m *Main, what, dir string, files []string, fn func(path string) (T, error)) (map[string]T, error) {
+	results := make([]T, len(files))
+	err := m.eachFile(what, files, func(i int) error {
+		var err error
+		results[i], err = fn(imagePath(dir, files[i]))
 		return err
 	})
-	facts := make(map[string]lint.Facts, len(files))
+	found := make(map[string]T, len(files))
 	for i, file := range files {
-		facts[file] = results[i]
+		found[file] = results[i]
 	}
-	return facts, err
+	return found, err
 }
 
 // eachFile calls fn for every file on all cores, and joins the errors in the
@@ -195,23 +194,16 @@ func dataHash(file string, d remuda.Dataset, sums map[string]string) (remuda.Dat
 
 // imageSums returns the SHA-256 of every file in hex, by its name in the label file.
 func (m *Main) imageSums(dir string, files []string) (map[string]string, error) {
-	results := make([]string, len(files))
-	err := m.eachFile("checking images", files, func(i int) error {
-		f, err := os.Open(imagePath(dir, files[i]))
+	return perFile(m, "checking images", dir, files, func(path string) (string, error) {
+		f, err := os.Open(path)
 		if err != nil {
-			return remuda.Errorf(remuda.NotFound, "check an image of the run: %w", err).WithHint("put the images back where they were")
+			return "", remuda.Errorf(remuda.NotFound, "check an image of the run: %w", err).WithHint("put the images back where they were")
 		}
 		defer f.Close()
 		sum := sha256.New()
 		if _, err := io.Copy(sum, f); err != nil {
-			return fmt.Errorf("check an image of the run: %w", err)
+			return "", fmt.Errorf("check an image of the run: %w", err)
 		}
-		results[i] = hex.EncodeToString(sum.Sum(nil))
-		return nil
+		return hex.EncodeToString(sum.Sum(nil)), nil
 	})
-	sums := make(map[string]string, len(files))
-	for i, file := range files {
-		sums[file] = results[i]
-	}
-	return sums, err
 }

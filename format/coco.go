@@ -219,7 +219,11 @@ func (r *cocoReader) whole(key string, i int, field string) int64 {
 	}
 	const exact = 1 << 53 // float64 holds every whole number up to here
 	if !ok || v != math.Trunc(v) || math.Abs(v) > exact {
-		r.add("write a whole number", "%s[%d]: %s is %s where a whole number belongs", key, i, field, r.describe(start))
+		belongs := "a whole number"
+		if ok && v == math.Trunc(v) {
+			belongs += " of at most 15 digits"
+		}
+		r.add("write a whole number", "%s[%d]: %s is %s where %s belongs", key, i, field, r.describe(start), belongs)
 		return 0
 	}
 	return int64(v)

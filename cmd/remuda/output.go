@@ -132,7 +132,7 @@ func several(what string, problems []error) error {
 	case 0:
 		return nil
 	case 1:
-		return problems[0]
+		return remuda.Errorf(remuda.CodeOf(problems[0]), "%w", problems[0]).WithHint("%s", commonHint(problems))
 	}
 	lines := make([]string, 0, len(problems))
 	for i, problem := range problems {
@@ -152,7 +152,7 @@ func commonHint(problems []error) string {
 	hint := remuda.HintOf(problems[0])
 	for _, problem := range problems {
 		if hint == "" || remuda.HintOf(problem) != hint {
-			return "repair or remove them"
+			return "check that --images is the right folder; repair these files, or remove them from the labels"
 		}
 	}
 	return hint

@@ -15,6 +15,7 @@ import (
 
 	"remuda"
 	"remuda/geom"
+	"remuda/internal/disk"
 )
 
 // Write writes a dataset as a COCO file, or as a new folder of Pascal VOC or
@@ -74,11 +75,8 @@ func publish(staged, path string) error {
 		os.RemoveAll(staged)
 		return writeError("labels", path, err)
 	}
-	if folder, err := os.Open(filepath.Dir(path)); err == nil {
-		defer folder.Close()
-		if err := folder.Sync(); err != nil {
-			return writeError("labels", path, err)
-		}
+	if err := disk.SyncDir(filepath.Dir(path)); err != nil {
+		return writeError("labels", path, err)
 	}
 	return nil
 }
@@ -118,7 +116,7 @@ func writeError(what, path string, err error) error {
 	switch {
 	case ok:
 		return remuda.Errorf(coded.Code, "write %s %s: %w", what, path, err)
-	case errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, syscall.EIO):
+	case disk.Full(err) || errors.Is(err, syscall.EIO):
 		return remuda.Errorf(remuda.Unavailable, "write %s %s: %w", what, path, err).WithHint("make room and try again")
 	case errors.Is(err, fs.ErrNotExist):
 		return remuda.Errorf(remuda.Invalid, "write %s %s: its folder does not exist", what, path).WithHint("create the folder first")

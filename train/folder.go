@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"remuda"
+	"remuda/internal/disk"
 )
 
 // lockFile is held by the process that writes to a run's folder.
@@ -107,28 +108,18 @@ func writeJSON(path string, value any) error {
 	return writeFile(path, append(data, '\n'))
 }
 
-func writeFile(path string, data []byte) (err error) {
-	temp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
-	if err != nil {
+// writeFile replaces a file as a whole.
+func writeFile(path string, data []byte) error {
+	if err := disk.ReplaceBytes(path, data); err != nil {
 		return diskError("write "+path, err)
 	}
-	defer func() {
-		if err != nil {
-			os.Remove(temp.Name())
-			err = diskError("write "+path, err)
-		}
-	}()
-	_, err = temp.Write(data)
-	if err = errors.Join(err, temp.Chmod(0o644), temp.Sync(), temp.Close()); err != nil {
-		return err
-	}
-	return os.Rename(temp.Name(), path)
+	return nil
 }
 
 // diskError gives an error of the file system its code and the way out.
 func diskError(action string, err error) error {
 	e := remuda.Errorf(remuda.Unavailable, "%s: %w", action, err)
-	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+	if disk.Full(err) {
 		return e.WithHint("free some space")
 	}
 	return e.WithHint("give --out a place that can be written")

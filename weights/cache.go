@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"remuda"
+	"remuda/internal/disk"
 )
 
 // Cache is a folder of downloaded weights. A file FILE in it is whole and has
@@ -94,7 +95,7 @@ func (c Cache) Import(ctx context.Context, s Source, from string) (string, error
 	defer unlock()
 	sum := sha256.New()
 	path := c.path(s)
-	err = writeAtomically(path, func(w io.Writer) error {
+	err = disk.Replace(path, func(w io.Writer) error {
 		if _, err := io.Copy(io.MultiWriter(w, sum), in); err != nil {
 			return err
 		}
@@ -151,7 +152,7 @@ func (c Cache) check(s Source, path, sum string) error {
 
 // record keeps the whole sum, in the form that sha256sum reads.
 func (c Cache) record(s Source, sum string) error {
-	err := writeAtomically(c.path(s)+".sha256", func(w io.Writer) error {
+	err := disk.Replace(c.path(s)+".sha256", func(w io.Writer) error {
 		_, err := fmt.Fprintf(w, "%s  %s\n", sum, s.File)
 		return err
 	})

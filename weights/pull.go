@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"remuda"
+	"remuda/internal/disk"
 )
 
 const (
@@ -60,7 +61,7 @@ func (c Cache) Pull(ctx context.Context, s Source, progress Progress) (string, e
 		return "", fmt.Errorf("keep downloaded weights: %w", err)
 	}
 	os.Remove(d.tagFile())
-	if err := syncDir(c.Dir); err != nil {
+	if err := disk.SyncDir(c.Dir); err != nil {
 		return "", fmt.Errorf("keep downloaded weights: %w", err)
 	}
 	return path, c.record(s, d.sum)

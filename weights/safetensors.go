@@ -15,6 +15,8 @@ import (
 	"maps"
 	"math"
 	"slices"
+
+	"remuda/internal/disk"
 )
 
 // The limits of a safetensors header. The format's own is 100 MB; a detector
@@ -157,7 +159,7 @@ func WriteSafetensors(path string, arrays []Array, metadata map[string]string) (
 		return "", fmt.Errorf("write weights %s: %w", path, err)
 	}
 	sum := sha256.New()
-	err = writeAtomically(path, func(w io.Writer) error { return writeArrays(w, sum, header, arrays) })
+	err = disk.Replace(path, func(w io.Writer) error { return writeArrays(w, sum, header, arrays) })
 	if err != nil {
 		return "", diskError(err, "write weights %s", path)
 	}

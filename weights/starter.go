@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 
 	"remuda"
+	"remuda/internal/disk"
 )
 
 //go:embed starter/mobilenet_v3_large-tiny-imagenet.safetensors
@@ -48,7 +49,7 @@ func (c Cache) WriteStarter() (string, error) {
 	if err := c.makeDir(); err != nil {
 		return "", err
 	}
-	err := writeAtomically(path, func(w io.Writer) error {
+	err := disk.Replace(path, func(w io.Writer) error {
 		_, err := io.WriteString(w, starter)
 		return err
 	})

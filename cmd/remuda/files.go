@@ -8,20 +8,12 @@ import (
 	"path/filepath"
 
 	"remuda"
+	"remuda/internal/disk"
 )
 
 // writeFile makes a file appear whole or not at all.
 func writeFile(path string, data []byte) error {
-	temp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*.tmp")
-	if err != nil {
-		return writeError(path, err)
-	}
-	defer os.Remove(temp.Name()) // fails once it has its name
-	_, err = temp.Write(data)
-	if err := errors.Join(err, temp.Chmod(0o644), temp.Sync(), temp.Close()); err != nil {
-		return writeError(path, err)
-	}
-	if err := os.Rename(temp.Name(), path); err != nil {
+	if err := disk.ReplaceBytes(path, data); err != nil {
 		return writeError(path, err)
 	}
 	return nil
@@ -37,7 +29,7 @@ func writable(dir string) error {
 }
 
 func writeError(path string, err error) error {
-	if isDiskFull(err) {
+	if disk.Full(err) {
 		return remuda.Errorf(remuda.Unavailable, "write %s: the disk is full: %w", path, err).WithHint("free some space and try again")
 	}
 	return remuda.Errorf(remuda.Invalid, "write %s: %w", path, err).WithHint("name a place that can be written")

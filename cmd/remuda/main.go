@@ -16,6 +16,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"remuda"
+	"remuda/internal/disk"
 	"remuda/weights"
 )
 
@@ -150,14 +151,10 @@ func status(err error) int {
 		return exitDone
 	case errors.Is(err, errInterrupted):
 		return exitInterrupted
-	case started || code == remuda.Internal || isDiskFull(err):
+	case started || code == remuda.Internal || disk.Full(err):
 		return exitFailed
 	}
 	return exitBadInput
-}
-
-func isDiskFull(err error) bool {
-	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
 }
 
 // cacheDir returns a folder inside the cache.

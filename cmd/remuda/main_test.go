@@ -75,7 +75,7 @@ func TestBareWeightsGetTheirCategoriesNamed(t *testing.T) {
 		want    []remuda.Category
 	}{
 		{"as many names as outputs", 2, []remuda.Category{category(7, "horse"), category(9, "dog")}, []remuda.Category{category(7, "horse"), category(9, "dog")}},
-		{"ids that are outputs, as COCO's", 4, []remuda.Category{category(1, "person"), category(3, "car")},
+		{"ids that are outputs", 4, []remuda.Category{category(1, "person"), category(3, "car")},
 			[]remuda.Category{category(1, "person"), category(2, "category 2"), category(3, "car"), category(4, "category 4")}},
 		{"no names", 1, nil, []remuda.Category{category(1, "category 1")}},
 	}
@@ -84,6 +84,10 @@ func TestBareWeightsGetTheirCategoriesNamed(t *testing.T) {
 		if err != nil || !slices.Equal(got, c.want) {
 			t.Errorf("%s: %v, %v; want %v", c.name, got, err, c.want)
 		}
+	}
+	// A horse file's category 1 must not be taken for COCO's output 1, a person.
+	if got, err := bareCategories("model.pth", 90, []remuda.Category{category(1, "horse")}); err != nil || got[0].Name != "person" || got[18] != category(19, "horse") {
+		t.Errorf("90 outputs: %v, %v", got, err)
 	}
 	if _, err := bareCategories("model.pth", 2, []remuda.Category{category(7, "horse")}); remuda.CodeOf(err) != remuda.Invalid {
 		t.Errorf("names that don't fit: %v", err)

@@ -78,11 +78,14 @@ func (m *Main) whichMobile(file *weights.File, path string) string {
 }
 
 // bareCategories names the outputs of bare weights. As many names as outputs
-// name them in order; names whose ids are outputs name those, as with
-// torchvision's COCO weights, whose 90 outputs are COCO's ids.
+// name them in order; 90 outputs without such names are COCO's, as in all of
+// torchvision's detectors; else names whose ids are outputs name those.
 func bareCategories(path string, outputs int, names []remuda.Category) ([]remuda.Category, error) {
 	if len(names) == outputs {
 		return names, nil
+	}
+	if coco := weights.COCOCategories(); len(coco) == outputs {
+		return coco, nil
 	}
 	categories := make([]remuda.Category, outputs)
 	for k := range categories {

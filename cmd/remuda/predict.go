@@ -64,6 +64,10 @@ func (c *predictCmd) Run(m *Main) error {
 	if known.isRun && len(names) > 0 {
 		return remuda.Errorf(remuda.Conflict, "--categories is for a file of weights: the run in %s has its own", c.Model).WithHint("leave --categories out")
 	}
+	if len(names) > 0 && len(names) != len(known.categories) {
+		return remuda.Errorf(remuda.Invalid, "%s tells %d categories apart, --categories names %d", c.Model, len(known.categories), len(names)).
+			WithHint("name all of them, in the order the model was trained with")
+	}
 	if c.Threshold != nil && !(*c.Threshold >= 0 && *c.Threshold <= 1) {
 		return remuda.Errorf(remuda.Invalid, "threshold is %v", *c.Threshold).WithHint("give --threshold 0 to 1")
 	}

@@ -15,14 +15,13 @@ import (
 
 // Predictor is a model ready to answer.
 type Predictor struct {
-	engine     *tensor.Engine
 	model      *detect.Model
 	categories []remuda.Category
 }
 
 // Open loads the model of a spec: a run's folder, or a file of weights that
 // the spec names the architecture and the categories of.
-func Open(engine *tensor.Engine, spec remuda.PredictSpec, precision tensor.DType) (*Predictor, error) {
+func Open(engine *tensor.Engine, spec remuda.PredictSpec, precision string) (*Predictor, error) {
 	path, card, err := find(spec)
 	if err != nil {
 		return nil, err
@@ -39,8 +38,8 @@ func Open(engine *tensor.Engine, spec remuda.PredictSpec, precision tensor.DType
 		return nil, fmt.Errorf("open the model: %w", err)
 	}
 	source, _ := weights.Known(sum, card.Arch)
-	p := &Predictor{engine: engine, categories: card.Categories}
-	config := detect.Config{Arch: card.Arch, Categories: len(card.Categories), Precision: precision}
+	p := &Predictor{categories: card.Categories}
+	config := detect.Config{Arch: card.Arch, Categories: len(card.Categories), Precision: detect.PrecisionOf(precision)}
 	err = engine.Do(func() error {
 		if p.model, err = detect.New(engine, config, 0); err != nil {
 			return err
@@ -110,12 +109,7 @@ func (p *Predictor) Run(ctx context.Context, files []string, minScore float64, e
 
 // Detect returns what the model sees on an image, best first, down to a confidence.
 func (p *Predictor) Detect(image *imageio.RGB, minScore float64) ([]remuda.Annotation, error) {
-	input := detect.Transform(p.model.Config(), []*imageio.RGB{image})
-	var found []detect.Detection
-	err := p.engine.Do(func() error {
-		found = p.model.Detect(input)[0]
-		return nil
-	})
+	found, err := p.model.DetectImage(image)
 	annotations := []remuda.Annotation{}
 	for _, d := range found {
 		if d.Score >= minScore {

@@ -16,6 +16,15 @@ type Config struct {
 	MaxSize         int          // … unless the long side would exceed this many
 }
 
+// PrecisionOf returns the type of activations for a recipe's precision:
+// "bfloat16", or "float32" for all else.
+func PrecisionOf(name string) tensor.DType {
+	if name == "bfloat16" {
+		return tensor.BFloat16
+	}
+	return tensor.Float32
+}
+
 // architecture is what tells one of the networks from another.
 type architecture struct {
 	mobile           bool        // MobileNetV3-Large instead of ResNet-50

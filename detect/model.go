@@ -2,11 +2,12 @@ package detect
 
 import (
 	"remuda/geom"
+	"remuda/imageio"
 	"remuda/tensor"
 )
 
 // Model is a Faster R-CNN on an engine. Its methods are called inside that
-// engine's Do, except Config.
+// engine's Do, except Config and DetectImage.
 type Model struct {
 	engine *tensor.Engine
 	config Config
@@ -110,6 +111,18 @@ func (m *Model) lossesAt(levels []*tensor.Tensor, anchors []grid, proposals [][]
 	l.Objectness, l.RPNBoxReg = m.rpn.losses(patches, drawnAnchors)
 	l.Total = l.Classifier.Add(l.BoxReg).Add(l.Objectness).Add(l.RPNBoxReg)
 	return l
+}
+
+// DetectImage is Detect of one image, transformed for the model. Unlike the
+// other methods it is called outside of the engine's Do.
+func (m *Model) DetectImage(image *imageio.RGB) ([]Detection, error) {
+	input := Transform(m.config, []*imageio.RGB{image})
+	var found []Detection
+	err := m.engine.Do(func() error {
+		found = m.Detect(input)[0]
+		return nil
+	})
+	return found, err
 }
 
 // Detection is one object found.

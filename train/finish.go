@@ -14,7 +14,6 @@ import (
 	"remuda/eval"
 	"remuda/imageio"
 	"remuda/report"
-	"remuda/tensor"
 	"remuda/weights"
 )
 
@@ -46,7 +45,7 @@ func (r *run) epoch(ctx context.Context, epoch, steps int) error {
 func (r *run) validate(ctx context.Context) (*eval.Evaluation, error) {
 	var result *eval.Evaluation
 	err := r.averaged(func() error {
-		predictions, err := predict(ctx, r.engine, r.model, r.spec.Images, *r.spec.Val)
+		predictions, err := predict(ctx, r.model, r.spec.Images, *r.spec.Val)
 		if err != nil {
 			return err
 		}
@@ -82,7 +81,7 @@ func (r *run) averaged(fn func() error) error {
 
 // predict runs the model over a dataset's images, which are decoded ahead on
 // other goroutines.
-func predict(ctx context.Context, engine *tensor.Engine, model *detect.Model, folder string, d remuda.Dataset) ([]remuda.Annotation, error) {
+func predict(ctx context.Context, model *detect.Model, folder string, d remuda.Dataset) ([]remuda.Annotation, error) {
 	paths := make([]string, len(d.Items))
 	for i, item := range d.Items {
 		paths[i] = filepath.Join(folder, filepath.FromSlash(item.File))
@@ -95,12 +94,7 @@ func predict(ctx context.Context, engine *tensor.Engine, model *detect.Model, fo
 		if result.Err != nil {
 			return nil, result.Err
 		}
-		var found []detect.Detection
-		input := detect.Transform(model.Config(), []*imageio.RGB{result.Image})
-		err := engine.Do(func() error {
-			found = model.Detect(input)[0]
-			return nil
-		})
+		found, err := model.DetectImage(result.Image)
 		if err != nil {
 			return nil, fmt.Errorf("detect on %s: %w", paths[i], err)
 		}

@@ -118,14 +118,10 @@ func (r *run) build() error {
 
 func (r *run) config() detect.Config {
 	recipe := r.spec.Recipe
-	config := detect.Config{
+	return detect.Config{
 		Arch: recipe.Arch, Categories: len(r.spec.Train.Categories), TrainableLayers: recipe.TrainableLayers,
-		Precision: tensor.Float32,
+		Precision: detect.PrecisionOf(recipe.Precision),
 	}
-	if recipe.Precision == "bfloat16" {
-		config.Precision = tensor.BFloat16
-	}
-	return config
 }
 
 // loop takes all remaining steps.

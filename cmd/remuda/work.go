@@ -80,11 +80,7 @@ func work(ctx context.Context, text []byte, emit func(remuda.Event) error) error
 
 func predict(ctx context.Context, engine *tensor.Engine, spec remuda.Spec, emit func(remuda.Event) error) error {
 	begin := time.Now()
-	precision := tensor.Float32
-	if spec.Engine.Precision == "bfloat16" {
-		precision = tensor.BFloat16
-	}
-	predictor, err := deploy.Open(engine, *spec.Predict, precision)
+	predictor, err := deploy.Open(engine, *spec.Predict, spec.Engine.Precision)
 	if err != nil {
 		return err
 	}

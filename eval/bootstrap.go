@@ -7,6 +7,8 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+
+	"remuda/internal/stat"
 )
 
 // draw adds to one side of the weights how often each image comes up when as
@@ -58,20 +60,9 @@ func interval(draws []float64, number, lowest, highest float64) Interval {
 		return Interval{-1, -1}
 	}
 	slices.Sort(draws)
-	shift := number - percentile(draws, 0.5)
-	end := func(q float64) float64 { return min(max(percentile(draws, q)+shift, lowest), highest) }
+	shift := number - stat.Percentile(draws, 0.5)
+	end := func(q float64) float64 { return min(max(stat.Percentile(draws, q)+shift, lowest), highest) }
 	return Interval{end(0.025), end(0.975)}
-}
-
-// percentile returns the quantile of sorted values, linear between two.
-func percentile(sorted []float64, q float64) float64 {
-	at := q * float64(len(sorted)-1)
-	i := int(at)
-	if i+1 == len(sorted) {
-		return sorted[i]
-	}
-	f := at - float64(i)
-	return sorted[i]*(1-f) + sorted[i+1]*f
 }
 
 // bootstrap sets the intervals of F1 and AP. Draws that hold nothing to find

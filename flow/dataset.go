@@ -1,0 +1,70 @@
+package flow
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+
+	"remuda"
+	"remuda/store"
+)
+
+// maxName is how many bytes the name of anything may have.
+const maxName = 500
+
+// checkName returns a name without surrounding spaces; invalid if nothing is left or it is too long.
+func checkName(what, name string) (string, error) {
+	name = strings.TrimSpace(name)
+	if name == "" || len(name) > maxName {
+		return "", remuda.Errorf(remuda.Invalid, "a %s needs a name of 1 to %d bytes", what, maxName)
+	}
+	return name, nil
+}
+
+// NewDataset is what a dataset is made from.
+type NewDataset struct {
+	Name             string
+	IsScene          bool
+	PrivacyMode      bool
+	ItemSchema       json.RawMessage
+	AnnotationSchema json.RawMessage
+}
+
+// CreateDataset makes an empty dataset; managers only. Names need not differ.
+func (f *Flow) CreateDataset(ctx context.Context, caller remuda.Caller, n NewDataset) (made store.Dataset, err error) {
+	if err := caller.Need(remuda.Manager); err != nil {
+		return made, err
+	}
+	if n.Name, err = checkName("dataset", n.Name); err != nil {
+		return made, err
+	}
+	err = f.DB.Write(ctx, caller, func(tx *store.Tx) (err error) {
+		made, err = tx.CreateDataset(store.Dataset{Name: n.Name, IsScene: n.IsScene, PrivacyMode: n.PrivacyMode, ItemSchema: n.ItemSchema, AnnotationSchema: n.AnnotationSchema})
+		return err
+	})
+	return made, err
+}
+
+// Datasets returns those of the caller's world, oldest first.
+func (f *Flow) Datasets(ctx context.Context, caller remuda.Caller) (found []store.Dataset, err error) {
+	if err := caller.Need(remuda.Reviewer); err != nil {
+		return nil, err
+	}
+	err = f.DB.Read(ctx, caller, func(tx *store.Tx) (err error) {
+		found, err = tx.Datasets()
+		return err
+	})
+	return found, err
+}
+
+// Dataset returns one of the caller's world.
+func (f *Flow) Dataset(ctx context.Context, caller remuda.Caller, id string) (found store.Dataset, err error) {
+	if err := caller.Need(remuda.Reviewer); err != nil {
+		return found, err
+	}
+	err = f.DB.Read(ctx, caller, func(tx *store.Tx) (err error) {
+		found, err = tx.Dataset(id)
+		return err
+	})
+	return found, err
+}

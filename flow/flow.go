@@ -1,0 +1,41 @@
+package flow
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"time"
+
+	"remuda/blob"
+	"remuda/store"
+)
+
+// Fetched is what is known of a fetched file.
+type Fetched struct {
+	ContentType string
+	Bytes       int64
+}
+
+// Fetcher gets what a user's URL names, guarded against addresses of the
+// server's own network.
+type Fetcher interface {
+	Fetch(ctx context.Context, url string, w io.Writer, maxBytes int64) (Fetched, error)
+}
+
+// Flow carries out the verbs. Its fields are set once, before the first call.
+type Flow struct {
+	DB      *store.DB
+	Blobs   *blob.Store
+	Fetcher Fetcher
+	Log     *slog.Logger
+	Now     func() time.Time
+	Limits  Limits
+}
+
+// Limits bound what users send.
+type Limits struct {
+	ImageBytes int64 // of one image file
+}
+
+// DefaultLimits are those of a server that nobody has told otherwise.
+func DefaultLimits() Limits { return Limits{ImageBytes: 100 << 20} }

@@ -1,0 +1,139 @@
+package flow
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+
+	"remuda"
+	"remuda/store"
+)
+
+// JobHandler carries out one kind of job. It must be safe to run again: a crash
+// repeats it. What it returns becomes the job's result, as JSON.
+type JobHandler func(ctx context.Context, run *JobRun) (result any, err error)
+
+// JobRun is a job under way.
+type JobRun struct {
+	Job    store.Job
+	Caller remuda.Caller // the one who asked for it, as manager in the job's world
+	flow   *Flow
+}
+
+// Args reads the job's arguments.
+func (r *JobRun) Args(into any) error {
+	if err := json.Unmarshal(r.Job.Args, into); err != nil {
+		return remuda.Errorf(remuda.Internal, "read the arguments of job %s: %w", r.Job.ID, err)
+	}
+	return nil
+}
+
+// Progress notes that done of total steps are done.
+func (r *JobRun) Progress(ctx context.Context, done, total int64) error {
+	r.Job.Done, r.Job.Total = done, total
+	return r.flow.DB.Write(ctx, r.Caller, func(tx *store.Tx) error { return tx.UpdateJob(r.Job) })
+}
+
+// Errors notes what was wrong with single rows; the job goes on.
+func (r *JobRun) Errors(ctx context.Context, messages ...string) error {
+	if len(messages) == 0 {
+		return nil
+	}
+	return r.flow.DB.Write(ctx, r.Caller, func(tx *store.Tx) error { return tx.AddJobErrors(r.Job.ID, messages) })
+}
+
+// jobKinds is every kind of job and what carries it out.
+func (f *Flow) jobKinds() map[string]JobHandler {
+	return map[string]JobHandler{}
+}
+
+// JobHandlers returns what the queue calls, by kind of work, with a reference
+// to the job's row.
+func (f *Flow) JobHandlers() map[string]func(ctx context.Context, args json.RawMessage) error {
+	handlers := make(map[string]func(context.Context, json.RawMessage) error)
+	for kind, handler := range f.jobKinds() {
+		handlers[kind] = func(ctx context.Context, args json.RawMessage) error { return f.runJob(ctx, args, handler) }
+	}
+	return handlers
+}
+
+// runJob carries out a job and writes down how it ended. A stop of the server
+// or an error that may pass leaves it to be run again.
+func (f *Flow) runJob(ctx context.Context, args json.RawMessage, handler JobHandler) error {
+	var ref store.JobRef
+	if err := json.Unmarshal(args, &ref); err != nil {
+		return remuda.Errorf(remuda.Invalid, "read a reference to a job: %w", err)
+	}
+	run, err := f.beginJob(ctx, ref.Job)
+	if err != nil || run == nil {
+		return err
+	}
+	result, err := handler(ctx, run)
+	if ctx.Err() != nil {
+		return errors.Join(context.Cause(ctx), err)
+	}
+	if err != nil && passing(err) {
+		return err
+	}
+	return errors.Join(f.endJob(ctx, run, result, err), err)
+}
+
+// passing says whether trying again may help.
+func passing(err error) bool {
+	code := remuda.CodeOf(err)
+	return code == remuda.Unavailable
+}
+
+// beginJob marks a job as running; nil if it has ended already.
+func (f *Flow) beginJob(ctx context.Context, id string) (*JobRun, error) {
+	var run *JobRun
+	err := f.DB.Write(ctx, remuda.Caller{Role: remuda.Manager}, func(tx *store.Tx) error {
+		run = nil
+		job, err := tx.AnyJob(id)
+		if err != nil || job.Status.Ended() {
+			return err
+		}
+		job.Status = store.JobRunning
+		run = &JobRun{Job: job, Caller: remuda.Caller{User: job.CreatedBy, Role: remuda.Manager, World: job.World}, flow: f}
+		if err := tx.ClearJobErrors(id); err != nil {
+			return err
+		}
+		return tx.UpdateJob(job)
+	})
+	return run, err
+}
+
+func (f *Flow) endJob(ctx context.Context, run *JobRun, result any, failed error) error {
+	job := run.Job
+	job.Status, job.Done = store.JobCompleted, job.Total
+	if failed != nil {
+		job.Status, job.Done, job.Problem = store.JobFailed, run.Job.Done, sentence(failed)
+	} else if result != nil {
+		text, err := json.Marshal(result)
+		if err != nil {
+			return remuda.Errorf(remuda.Internal, "write the result of job %s: %w", job.ID, err)
+		}
+		job.Result = text
+	}
+	return f.DB.Write(ctx, run.Caller, func(tx *store.Tx) error { return tx.UpdateJob(job) })
+}
+
+// sentence is what a user reads of an error: what failed, and what to do.
+func sentence(err error) string {
+	if hint := remuda.HintOf(err); hint != "" {
+		return err.Error() + ": " + hint
+	}
+	return err.Error()
+}
+
+// Job returns a job of the caller's world.
+func (f *Flow) Job(ctx context.Context, caller remuda.Caller, id string) (found store.Job, err error) {
+	if err := caller.Need(remuda.Reviewer); err != nil {
+		return found, err
+	}
+	err = f.DB.Read(ctx, caller, func(tx *store.Tx) (err error) {
+		found, err = tx.Job(id)
+		return err
+	})
+	return found, err
+}

@@ -1,0 +1,54 @@
+package remuda
+
+import (
+	"crypto/rand"
+	"encoding/base32"
+	"encoding/binary"
+	"sync"
+	"time"
+)
+
+// crockford is Douglas Crockford's base 32 in lower case: no i, l, o or u.
+var crockford = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)
+
+// IDs makes ids that sort by the time at which they were made: rows that are
+// made together lie together in an index.
+type IDs struct {
+	mu   sync.Mutex
+	last [idBytes]byte
+	now  func() time.Time
+}
+
+// An id's bytes: milliseconds since 1970, then random ones, counted up within a millisecond.
+const (
+	idBytes   = 12
+	timeBytes = 6
+)
+
+// NewIDs returns a maker of ids with a clock, usually time.Now.
+func NewIDs(now func() time.Time) *IDs { return &IDs{now: now} }
+
+// New returns prefix, an underscore and 20 characters of lower-case Crockford
+// base 32. Ids of one maker ascend.
+func (ids *IDs) New(prefix string) string {
+	ids.mu.Lock()
+	defer ids.mu.Unlock()
+	var next [idBytes]byte
+	var stamp [8]byte
+	binary.BigEndian.PutUint64(stamp[:], uint64(ids.now().UnixMilli()))
+	copy(next[:timeBytes], stamp[8-timeBytes:])
+	if string(next[:timeBytes]) > string(ids.last[:timeBytes]) {
+		_, _ = rand.Read(next[timeBytes:]) // never fails: it ends the process if the system has no randomness
+		next[timeBytes] &= 0x7f            // room to count up
+	} else {
+		next = ids.last
+		for i := idBytes - 1; i >= 0; i-- {
+			next[i]++
+			if next[i] != 0 {
+				break
+			}
+		}
+	}
+	ids.last = next
+	return prefix + "_" + crockford.EncodeToString(next[:])
+}

@@ -1,0 +1,31 @@
+package remuda
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestIDsAscendAndNeverRepeat(t *testing.T) {
+	at := time.UnixMilli(1_800_000_000_000)
+	clock := at
+	ids := NewIDs(func() time.Time { return clock })
+	var all []string
+	for i := range 5000 {
+		clock = at.Add(time.Duration(i/100) * time.Millisecond)
+		if i%700 == 699 {
+			clock = at // a clock that was set back
+		}
+		all = append(all, ids.New("di"))
+	}
+	if !slices.IsSorted(all) {
+		t.Error("ids do not ascend")
+	}
+	if n := len(slices.Compact(all)); n != 5000 {
+		t.Errorf("%d different ids of 5000", n)
+	}
+	if id := all[0]; len(id) != len("di_")+20 || !strings.HasPrefix(id, "di_") || strings.ToLower(id) != id {
+		t.Errorf("id %q", id)
+	}
+}

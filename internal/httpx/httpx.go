@@ -1,0 +1,71 @@
+// Package httpx has what the three HTTP faces share: the status of an error
+// and the reading of bodies.
+package httpx
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+
+	"remuda"
+)
+
+// Status returns the HTTP status of an error's code.
+func Status(err error) int {
+	if _, large := errors.AsType[*http.MaxBytesError](err); large {
+		return http.StatusRequestEntityTooLarge
+	}
+	switch remuda.CodeOf(err) {
+	case "":
+		return http.StatusOK
+	case remuda.Invalid:
+		return http.StatusBadRequest
+	case remuda.NotFound:
+		return http.StatusNotFound
+	case remuda.Conflict:
+		return http.StatusConflict
+	case remuda.Unauthorized:
+		return http.StatusForbidden
+	case remuda.Unavailable:
+		return http.StatusServiceUnavailable
+	case remuda.Internal:
+	}
+	return http.StatusInternalServerError
+}
+
+// Sentence is what a user reads of an error: what failed, and what to do.
+func Sentence(err error) string {
+	if hint := remuda.HintOf(err); hint != "" {
+		return err.Error() + ": " + hint
+	}
+	return err.Error()
+}
+
+// ReadJSON reads one JSON value of at most maxBytes from a request's body; an
+// empty body leaves into as it is.
+func ReadJSON(w http.ResponseWriter, r *http.Request, maxBytes int64, into any) error {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBytes))
+	if err != nil {
+		return remuda.Errorf(remuda.Invalid, "read the request's body: %w", err)
+	}
+	if len(body) == 0 {
+		return nil
+	}
+	if err := json.Unmarshal(body, into); err != nil {
+		return remuda.Errorf(remuda.Invalid, "read the request's JSON: %w", err)
+	}
+	return nil
+}
+
+// WriteJSON answers with a status and a JSON value.
+func WriteJSON(w http.ResponseWriter, status int, v any) error {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return remuda.Errorf(remuda.Internal, "write an answer: %w", err)
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_, err = w.Write(text)
+	return err
+}

@@ -1,0 +1,322 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"remuda"
+)
+
+// Dialect says which database is at the other end.
+type Dialect string
+
+// The two databases.
+const (
+	SQLite   Dialect = "sqlite"
+	Postgres Dialect = "postgres"
+)
+
+// Enqueuer puts background work into a queue, in the transaction of the row
+// that the work serves.
+type Enqueuer interface {
+	// Enqueue returns the queue's own number of the work, due at a time or, if that is zero, now.
+	Enqueue(ctx context.Context, tx *sql.Tx, kind string, args any, at time.Time) (int64, error)
+}
+
+// Options are what a DB needs besides its address. The zero value is ready to use.
+type Options struct {
+	Now    func() time.Time // time.Now if nil
+	Logger *slog.Logger     // silent if nil
+}
+
+// DB is the database of one server. Its methods may be called from many goroutines.
+type DB struct {
+	dialect Dialect
+	write   *sql.DB // one connection with SQLite, which has one writer at a time
+	read    *sql.DB
+	ids     *remuda.IDs
+	now     func() time.Time
+	log     *slog.Logger
+	jobs    Enqueuer
+}
+
+// Open opens a database: a postgres:// URL, or the path of an SQLite file, which
+// is made if it is missing. It brings the tables up to this program's schema;
+// those of a newer program are a conflict. unavailable if it can't be reached.
+func Open(ctx context.Context, location string, o Options) (*DB, error) {
+	db := &DB{now: o.Now, log: o.Logger}
+	if db.now == nil {
+		db.now = time.Now
+	}
+	if db.log == nil {
+		db.log = slog.New(slog.DiscardHandler)
+	}
+	db.ids = remuda.NewIDs(db.now)
+	if err := db.connect(location); err != nil {
+		return nil, remuda.Errorf(remuda.Unavailable, "open the database: %w", err)
+	}
+	if err := db.migrate(ctx); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
+}
+
+func (db *DB) connect(location string) (err error) {
+	if strings.HasPrefix(location, "postgres://") || strings.HasPrefix(location, "postgresql://") {
+		db.dialect = Postgres
+		if db.write, err = sql.Open("pgx", location); err != nil {
+			return err
+		}
+		db.write.SetMaxOpenConns(16)
+		db.write.SetMaxIdleConns(8)
+		db.write.SetConnMaxIdleTime(5 * time.Minute)
+		db.read = db.write
+		return nil
+	}
+	db.dialect = SQLite
+	if db.write, err = sql.Open("sqlite", sqliteDSN(location, "_txlock=immediate")); err != nil {
+		return err
+	}
+	db.write.SetMaxOpenConns(1)
+	if db.read, err = sql.Open("sqlite", sqliteDSN(location, "_pragma=query_only(1)")); err != nil {
+		return err
+	}
+	readers := max(4, runtime.NumCPU())
+	db.read.SetMaxOpenConns(readers)
+	db.read.SetMaxIdleConns(readers)
+	return nil
+}
+
+// sqliteDSN returns the driver's name of a file, with what every connection
+// sets: a write is on the disk when its transaction has ended, also after a
+// power loss, and readers never wait for the writer.
+func sqliteDSN(path, more string) string {
+	settings := []string{
+		"_pragma=busy_timeout(10000)", "_pragma=journal_mode(WAL)", "_pragma=synchronous(FULL)", "_pragma=foreign_keys(1)",
+		"_pragma=cache_size(-8000)", "_pragma=temp_store(MEMORY)", "_pragma=mmap_size(268435456)", more,
+	}
+	return (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: filepath.ToSlash(path)}).EscapedPath(), RawQuery: strings.Join(settings, "&")}).String()
+}
+
+// Dialect returns which database this is.
+func (db *DB) Dialect() Dialect { return db.dialect }
+
+// Writer returns the pool that changes the database, for the queue of jobs.
+func (db *DB) Writer() *sql.DB { return db.write }
+
+// SetJobs names the queue that [Tx.NewJob] puts work into; called once, before the first request.
+func (db *DB) SetJobs(jobs Enqueuer) { db.jobs = jobs }
+
+// Close lets go of the database.
+func (db *DB) Close() error {
+	err := db.write.Close()
+	if db.read != db.write && db.read != nil {
+		err = errors.Join(db.read.Close(), err)
+	}
+	return err
+}
+
+// Ping says whether the database answers.
+func (db *DB) Ping(ctx context.Context) error {
+	if err := db.read.PingContext(ctx); err != nil {
+		return failure("reach the database", err)
+	}
+	return nil
+}
+
+// Tx is a transaction on behalf of a caller. It lives within one call of
+// [DB.Read] or [DB.Write], and so carries that call's context.
+type Tx struct {
+	ctx     context.Context
+	sql     *sql.Tx
+	db      *DB
+	dialect Dialect
+
+	Caller remuda.Caller
+	Now    time.Time // of the transaction, in whole milliseconds: what it writes bears this time
+}
+
+// Read runs fn in a transaction that sees one state of the database and changes nothing.
+func (db *DB) Read(ctx context.Context, caller remuda.Caller, fn func(*Tx) error) error {
+	level := sql.LevelDefault
+	if db.dialect == Postgres {
+		level = sql.LevelRepeatableRead
+	}
+	return db.run(ctx, db.read, &sql.TxOptions{ReadOnly: db.dialect == Postgres, Isolation: level}, caller, fn)
+}
+
+// Write runs fn in a transaction that is durable when Write returns nil, and
+// has changed nothing when it returns an error. fn may run again when two
+// writers met: it must have no other effects.
+func (db *DB) Write(ctx context.Context, caller remuda.Caller, fn func(*Tx) error) error {
+	const attempts = 5
+	for attempt := 1; ; attempt++ {
+		err := db.run(ctx, db.write, nil, caller, fn)
+		if attempt == attempts || !collided(err) {
+			return err
+		}
+	}
+}
+
+func (db *DB) run(ctx context.Context, pool *sql.DB, o *sql.TxOptions, caller remuda.Caller, fn func(*Tx) error) (err error) {
+	begun, err := pool.BeginTx(ctx, o)
+	if err != nil {
+		return failure("begin a transaction", err)
+	}
+	defer func() {
+		if undo := begun.Rollback(); undo != nil && !errors.Is(undo, sql.ErrTxDone) {
+			db.log.WarnContext(ctx, "undo a transaction", "error", undo)
+		}
+	}()
+	tx := &Tx{ctx: ctx, sql: begun, db: db, dialect: db.dialect, Caller: caller, Now: db.now().UTC().Truncate(time.Millisecond)}
+	if err := fn(tx); err != nil {
+		return err
+	}
+	if err := begun.Commit(); err != nil {
+		return failure("commit a transaction", err)
+	}
+	return nil
+}
+
+// NewID returns a new id with a prefix, such as ds.
+func (tx *Tx) NewID(prefix string) string { return tx.db.ids.New(prefix) }
+
+// exec runs a statement and returns how many rows it touched.
+func (tx *Tx) exec(query string, args ...any) (int64, error) {
+	result, err := tx.sql.ExecContext(tx.ctx, query, args...)
+	if err != nil {
+		return 0, failure("write to the database", err)
+	}
+	n, err := result.RowsAffected()
+	return n, failure("write to the database", err)
+}
+
+// rowScanner is a row of a result.
+type rowScanner interface{ Scan(into ...any) error }
+
+// all returns every row of a query, never nil.
+func all[T any](tx *Tx, scan func(rowScanner) (T, error), query string, args ...any) ([]T, error) {
+	found := []T{}
+	err := each(tx, scan, func(row T) error { found = append(found, row); return nil }, query, args...)
+	return found, err
+}
+
+// each hands every row of a query to do, in the query's order, and ends with its first error.
+func each[T any](tx *Tx, scan func(rowScanner) (T, error), do func(T) error, query string, args ...any) (err error) {
+	rows, err := tx.sql.QueryContext(tx.ctx, query, args...)
+	if err != nil {
+		return failure("read from the database", err)
+	}
+	defer func() { err = errors.Join(err, failure("read from the database", rows.Close())) }()
+	for rows.Next() {
+		row, err := scan(rows)
+		if err != nil {
+			return failure("read from the database", err)
+		}
+		if err := do(row); err != nil {
+			return err
+		}
+	}
+	return failure("read from the database", rows.Err())
+}
+
+// one returns the only row of a query; not_found, with what as the name of what is missing, if there is none.
+func one[T any](tx *Tx, what string, scan func(rowScanner) (T, error), query string, args ...any) (T, error) {
+	row, err := scan(tx.sql.QueryRowContext(tx.ctx, query, args...))
+	if errors.Is(err, sql.ErrNoRows) {
+		return row, remuda.Errorf(remuda.NotFound, "there is no %s", what)
+	}
+	return row, failure("read from the database", err)
+}
+
+// scalar reads a row of one value.
+func scalar[T any](row rowScanner) (v T, err error) {
+	err = row.Scan(&v)
+	return v, err
+}
+
+// placeholder is the ordinal parameter n, from 1.
+func placeholder(n int) string { return "$" + strconv.Itoa(n) }
+
+// noLimit is a LIMIT that never cuts.
+const noLimit = 1 << 62
+
+// limit is a LIMIT of n rows, of all if n is 0.
+func limit(n int) int64 {
+	if n <= 0 {
+		return noLimit
+	}
+	return int64(n)
+}
+
+// millis is a time as tables keep it.
+func millis(t time.Time) int64 { return t.UnixMilli() }
+
+// fromMillis reads a time of a table.
+func fromMillis(ms int64) time.Time { return time.UnixMilli(ms).UTC() }
+
+// failure gives an error of a driver its code; an error with a code keeps it, nil stays nil.
+func failure(action string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if _, coded := errors.AsType[*remuda.Error](err); coded || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("%s: %w", action, err)
+	}
+	code, hint := classify(err)
+	failed := remuda.Errorf(code, "%s: %w", action, err)
+	if hint != "" {
+		failed = failed.WithHint("%s", hint)
+	}
+	return failed
+}
+
+// classify says what kind of failure a driver's error is.
+func classify(err error) (code remuda.Code, hint string) {
+	if e, ok := errors.AsType[*sqlite.Error](err); ok {
+		switch e.Code() & 0xff {
+		case sqlite3.SQLITE_CONSTRAINT:
+			return remuda.Conflict, ""
+		case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
+			return remuda.Unavailable, "another program holds the database: try again in a moment"
+		case sqlite3.SQLITE_FULL:
+			return remuda.Unavailable, "the disk is full: make room and try again"
+		case sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM:
+			return remuda.Unavailable, "look whether the server may write to its folder and whether the disk is well"
+		}
+		return remuda.Internal, ""
+	}
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
+		switch e.Code[:2] {
+		case "23":
+			return remuda.Conflict, ""
+		case "08", "40", "53", "55", "57":
+			return remuda.Unavailable, "the database is busy or stopping: try again in a moment"
+		}
+		return remuda.Internal, ""
+	}
+	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok || errors.Is(err, sql.ErrConnDone) {
+		return remuda.Unavailable, "look whether the database runs and its address is right"
+	}
+	return remuda.Internal, ""
+}
+
+// collided says whether two transactions met and one had to give way.
+func collided(err error) bool {
+	e, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && (e.Code == "40001" || e.Code == "40P01")
+}

@@ -1,0 +1,182 @@
+package jobs
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/riverqueue/river/riverdriver"
+	"github.com/riverqueue/river/rivertype"
+)
+
+const (
+	beatEvery   = 10 * time.Second // how often a process shows that it lives
+	abandonJobs = 40 * time.Second // without showing it: end what runs here
+	takeOver    = time.Minute      // without showing it: dead to the others
+	never       = 10 * 365 * 24 * time.Hour
+
+	maxCrashes  = 20   // a job that so many processes died of fails for good
+	rescueBatch = 1000 // jobs freed in one transaction
+	maxBeats    = 10_000
+
+	// rescueLock is the PostgreSQL advisory lock held while jobs are freed: "remuda jb".
+	rescueLock = 0x72656d7564616a62
+	// beatPrefix starts the name of a process's row among River's queues, whose
+	// times River keeps and whose stale rows it removes.
+	beatPrefix = "process-"
+)
+
+// begin frees what dead processes left and, where several may live, shows that
+// this one does.
+func (s *session) begin(ctx context.Context) error {
+	if s.dialect == SQLite {
+		if err := s.resignDead(ctx); err != nil {
+			return err
+		}
+		return s.rescue(ctx, func(string) bool { return false }, time.Now())
+	}
+	if err := s.beat(ctx); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	var done sync.WaitGroup
+	done.Go(func() { s.beatUntil(ctx) })
+	s.closers = append(s.closers, func() { cancel(); done.Wait() })
+	return nil
+}
+
+// beatUntil shows that this process lives until ctx ends.
+func (s *session) beatUntil(ctx context.Context) {
+	tick := time.NewTicker(beatEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		attempt, cancel := context.WithTimeout(ctx, beatEvery)
+		err := s.beat(attempt)
+		cancel()
+		if err != nil && ctx.Err() == nil {
+			s.log.WarnContext(ctx, "renew the claim on running jobs", "error", err)
+		}
+		if time.Since(s.lastBeat) > abandonJobs {
+			s.abandon()
+		}
+	}
+}
+
+// beat shows that this process lives and frees the jobs of those that don't.
+func (s *session) beat(ctx context.Context) error {
+	exec, start := s.driver.GetExecutor(), time.Now()
+	own, err := exec.QueueCreateOrSetUpdatedAt(ctx, &riverdriver.QueueCreateOrSetUpdatedAtParams{Name: beatPrefix + s.id, Metadata: []byte("{}")})
+	if err != nil {
+		return err
+	}
+	s.lastBeat = start
+	beats, err := exec.QueueList(ctx, &riverdriver.QueueListParams{Max: maxBeats})
+	if err != nil {
+		return err
+	}
+	alive := make(map[string]bool)
+	for _, b := range beats {
+		if id, ok := strings.CutPrefix(b.Name, beatPrefix); ok && own.UpdatedAt.Sub(b.UpdatedAt) < takeOver {
+			alive[id] = true
+		}
+	}
+	return s.rescue(ctx, func(id string) bool { return alive[id] }, own.UpdatedAt)
+}
+
+// rescue makes the running jobs of dead processes available. Now is the
+// database's.
+func (s *session) rescue(ctx context.Context, alive func(id string) bool, now time.Time) error {
+	for after, more := int64(0), true; more; {
+		tx, err := s.driver.GetExecutor().Begin(ctx)
+		if err != nil {
+			return err
+		}
+		if after, more, err = s.rescueBatch(ctx, tx, after, alive, now); err == nil {
+			err = tx.Commit(ctx)
+		}
+		if err != nil {
+			_ = tx.Rollback(context.WithoutCancel(ctx)) // the first error says more
+			return err
+		}
+	}
+	return nil
+}
+
+// rescueBatch goes through the running jobs with an id above after, and returns
+// the last id seen and whether there may be more.
+func (s *session) rescueBatch(ctx context.Context, tx riverdriver.ExecutorTx, after int64, alive func(string) bool, now time.Time) (int64, bool, error) {
+	if s.dialect != SQLite { // which has one writer at a time
+		if _, err := tx.PGAdvisoryXactLock(ctx, rescueLock); err != nil {
+			return after, false, err
+		}
+	}
+	running, err := tx.JobGetStuck(ctx, &riverdriver.JobGetStuckParams{AfterID: after, Max: rescueBatch, StuckHorizon: now.Add(time.Hour)})
+	if err != nil {
+		return after, false, err
+	}
+	var free riverdriver.JobSetStateIfRunningManyParams
+	for _, job := range running {
+		after = job.ID
+		if n := len(job.AttemptedBy); n > 0 && alive(job.AttemptedBy[n-1]) {
+			continue
+		}
+		s.log.WarnContext(ctx, "run again the job of a process that died", "kind", job.Kind, "job", job.ID)
+		freeJob(&free, job, now)
+	}
+	if len(free.ID) > 0 {
+		_, err = tx.JobSetStateIfRunningMany(ctx, &free)
+	}
+	return after, len(running) == rescueBatch, err
+}
+
+// freeJob adds a job to those made available: the attempt is not counted, the
+// crash is.
+func freeJob(to *riverdriver.JobSetStateIfRunningManyParams, job *rivertype.JobRow, now time.Time) {
+	attempt := max(job.Attempt-1, 0)
+	counted, _ := json.Marshal(metadata{Crashes: crashes(job.Metadata) + 1}) // an int cannot fail to encode
+	to.ID = append(to.ID, job.ID)
+	to.Attempt = append(to.Attempt, &attempt)
+	to.ErrData = append(to.ErrData, nil)
+	to.FinalizedAt = append(to.FinalizedAt, nil)
+	to.MetadataDoMerge = append(to.MetadataDoMerge, true)
+	to.MetadataUpdates = append(to.MetadataUpdates, counted)
+	to.ScheduledAt = append(to.ScheduledAt, &now)
+	to.State = append(to.State, rivertype.JobStateAvailable)
+}
+
+// metadata is what this package keeps beside a job.
+type metadata struct {
+	Crashes int `json:"crashes"`
+}
+
+// crashes returns how many processes died while a job ran.
+func crashes(raw []byte) int {
+	var m metadata
+	if json.Unmarshal(raw, &m) != nil {
+		return 0 // not ours
+	}
+	return m.Crashes
+}
+
+// resignDead takes River's leadership from the process that died with it, so
+// that scheduled jobs need not wait for it to run out.
+func (s *session) resignDead(ctx context.Context) error {
+	exec := s.driver.GetExecutor()
+	leader, err := exec.LeaderGetElectedLeader(ctx, &riverdriver.LeaderGetElectedLeaderParams{})
+	if errors.Is(err, rivertype.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	_, err = exec.LeaderResign(ctx, &riverdriver.LeaderResignParams{ElectedAt: leader.ElectedAt, LeaderID: leader.LeaderID, LeadershipTopic: "river_leadership"})
+	return err
+}

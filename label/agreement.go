@@ -1,0 +1,154 @@
+package label
+
+import (
+	"maps"
+	"math"
+	"slices"
+
+	"remuda/geom"
+)
+
+// Pair is two boxes that stand for one object: indices into the boxes of the
+// one and the other answer, and how much they overlap.
+type Pair struct {
+	A, B int
+	IoU  float64
+}
+
+// Comparison says what became of every box of an answer and of the true one
+// beside it.
+type Comparison struct {
+	Found    []Pair // A of the answer and B of the truth, in one category
+	Confused []Pair // the same place under two categories
+	Missed   []int  // boxes of the truth that nothing stands for
+	Extra    []int  // boxes of the answer that stand for nothing
+}
+
+// Compare pairs the boxes of an answer with those of the truth: first within
+// every category, then what is left of any category, each time one to one so
+// that the sum of IoUs is greatest and no pair overlaps less than iou (above 0
+// to 1). So a box that is off by more than that counts twice, as missed and as
+// extra. A box without area, or with an edge that isn't a number, overlaps none.
+func Compare(answer, truth Answer, iou float64) Comparison {
+	var c Comparison
+	drawn, real := byCategory(answer.Boxes), byCategory(truth.Boxes)
+	var leftA, leftB []int
+	for _, category := range categories(drawn, real) {
+		pairs, a, b := overlapping(answer.Boxes, truth.Boxes, drawn[category], real[category], iou)
+		c.Found = append(c.Found, pairs...)
+		leftA, leftB = append(leftA, a...), append(leftB, b...)
+	}
+	c.Confused, c.Extra, c.Missed = overlapping(answer.Boxes, truth.Boxes, leftA, leftB, iou)
+	slices.Sort(c.Extra)
+	slices.Sort(c.Missed)
+	return c
+}
+
+// F1 returns the harmonic mean of precision and recall, 0 to 1, and false
+// where neither side has a box. A confused box is wrong on both sides.
+func (c Comparison) F1() (float64, bool) {
+	over, under := c.halves()
+	if under == 0 {
+		return 0, false
+	}
+	return over / under, true
+}
+
+// halves returns twice the found boxes, and the boxes of both sides.
+func (c Comparison) halves() (over, under float64) {
+	over = float64(2 * len(c.Found))
+	return over, over + float64(2*len(c.Confused)+len(c.Missed)+len(c.Extra))
+}
+
+// Accuracy returns how many boxes are right, of how many: each found, confused,
+// missed or extra box is one. An empty answer to an empty image is 0 of 0.
+func (c Comparison) Accuracy() (correct, of int) {
+	return len(c.Found), len(c.Found) + len(c.Confused) + len(c.Missed) + len(c.Extra)
+}
+
+// located returns the pairs that overlap, whatever they are called.
+func (c Comparison) located() []Pair { return slices.Concat(c.Found, c.Confused) }
+
+// overlapping pairs some boxes of a with some of b and returns the pairs and
+// what is left of both.
+func overlapping(a, b []Box, some, other []int, iou float64) (pairs []Pair, leftA, leftB []int) {
+	for _, p := range match(len(some), len(other), iou, func(i, j int) float64 {
+		return overlap(a[some[i]].Box, b[other[j]].Box)
+	}) {
+		pairs = append(pairs, Pair{some[p.A], other[p.B], p.IoU})
+	}
+	paired := func(i int, of func(Pair) int) bool {
+		return slices.ContainsFunc(pairs, func(p Pair) bool { return of(p) == i })
+	}
+	for _, i := range some {
+		if !paired(i, func(p Pair) int { return p.A }) {
+			leftA = append(leftA, i)
+		}
+	}
+	for _, j := range other {
+		if !paired(j, func(p Pair) int { return p.B }) {
+			leftB = append(leftB, j)
+		}
+	}
+	return pairs, leftA, leftB
+}
+
+// match pairs n things with m others one to one so that the sum of their
+// overlaps is greatest, leaving out those below least.
+func match(n, m int, least float64, overlap func(i, j int) float64) []Pair {
+	if n == 0 || m == 0 {
+		return nil
+	}
+	cost := make([][]float64, n)
+	for i := range cost {
+		cost[i] = make([]float64, m)
+		for j := range cost[i] {
+			if v := overlap(i, j); v > 0 && v >= least {
+				cost[i][j] = -v
+			}
+		}
+	}
+	var pairs []Pair
+	for i, j := range geom.Assign(cost) {
+		if j >= 0 && cost[i][j] < 0 {
+			pairs = append(pairs, Pair{i, j, -cost[i][j]})
+		}
+	}
+	return pairs
+}
+
+// overlap is the IoU of two boxes, 0 where one of them can't be drawn.
+func overlap(a, b geom.Box) float64 {
+	if !drawable(a) || !drawable(b) {
+		return 0
+	}
+	return a.IoU(b)
+}
+
+// drawable reports whether a box has an area, and edges whose squares are
+// still exact enough.
+func drawable(b geom.Box) bool {
+	const far = 1e9                                              // pixels; no image is as large
+	inside := func(v float64) bool { return math.Abs(v) <= far } // false for NaN
+	return inside(b.X0) && inside(b.Y0) && inside(b.X1) && inside(b.Y1) && !b.Empty() && b.Area() > 0
+}
+
+// byCategory returns the indices of the boxes of every category.
+func byCategory(boxes []Box) map[string][]int {
+	groups := make(map[string][]int)
+	for i, b := range boxes {
+		groups[b.Category] = append(groups[b.Category], i)
+	}
+	return groups
+}
+
+// categories returns the keys of several maps, sorted.
+func categories(groups ...map[string][]int) []string {
+	all := make(map[string]bool)
+	for _, g := range groups {
+		for category := range g {
+			all[category] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(all))
+}

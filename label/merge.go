@@ -71,8 +71,7 @@ func (m Merged) Disputed() (boxes []MergedBox) {
 	return boxes
 }
 
-// MergeAnswers makes one result of the answers of one or more people to an
-// image.
+// Merge makes one result of the answers of one or more people to an image.
 //
 // Boxes stand for one object when they overlap by o.IoU on average. Starting
 // from the attempt that agrees most with the others, the boxes of each next
@@ -88,7 +87,7 @@ func (m Merged) Disputed() (boxes []MergedBox) {
 // the members' without its lowest and highest from three members on (Tukey's
 // trimmed mean): one careless person doesn't move it beyond the others. Boxes
 // without area, or with an edge that isn't a number, are left out.
-func MergeAnswers(attempts []Answer, o Options) Merged {
+func Merge(attempts []Answer, o Options) Merged {
 	o = o.WithDefaults()
 	m := Merged{Attempts: len(attempts), Boxes: []MergedBox{}, Agreement: 1}
 	g := grouping{attempts: attempts, least: o.IoU, order: byAgreement(attempts, o.IoU)}
@@ -114,13 +113,6 @@ func MergeAnswers(attempts []Answer, o Options) Merged {
 	}
 	m.Attributes, m.Split = vote(given)
 	return m
-}
-
-// Merge makes one answer of several and says how well they agree, 0 to 1: what
-// a Question asks for.
-func (o Options) Merge(attempts []Answer) (Answer, float64) {
-	m := MergeAnswers(attempts, o)
-	return m.Answer(), m.Agreement
 }
 
 func before(a, b Member) int {

@@ -62,7 +62,7 @@ func TestF1AndAccuracyByHand(t *testing.T) {
 func TestOneAttemptStaysAsItIs(t *testing.T) {
 	a := answer(Box{ID: "a", Category: "cat", Box: geom.Box{X0: 0.1, Y0: 0.2, X1: 10.3, Y1: 9.7}, Attributes: map[string]any{"truncated": "yes"}})
 	a.Attributes = map[string]any{"night": "no"}
-	m := MergeAnswers([]Answer{a}, Options{})
+	m := Merge([]Answer{a}, Options{})
 	if !reflect.DeepEqual(m.Answer(), a) || m.Agreement != 1 || m.Disputed() != nil {
 		t.Errorf("got %+v", m)
 	}
@@ -70,7 +70,7 @@ func TestOneAttemptStaysAsItIs(t *testing.T) {
 
 func TestNothingIsAgreedUpon(t *testing.T) {
 	for _, attempts := range [][]Answer{nil, {answer()}, {answer(), answer(), answer()}} {
-		m := MergeAnswers(attempts, Options{})
+		m := Merge(attempts, Options{})
 		if len(m.Boxes) != 0 || m.Agreement != 1 || m.Answer().Boxes == nil {
 			t.Errorf("%d empty answers gave %+v", len(attempts), m)
 		}
@@ -78,7 +78,7 @@ func TestNothingIsAgreedUpon(t *testing.T) {
 }
 
 func TestThreeAttemptsByHand(t *testing.T) {
-	m := MergeAnswers([]Answer{
+	m := Merge([]Answer{
 		answer(Box{ID: "a", Category: "cat", Box: geom.Box{X0: 0, Y0: 0, X1: 10, Y1: 10}, Attributes: map[string]any{"pose": "sits"}}, box("cat", 50, 50, 60, 60)),
 		answer(Box{ID: "b", Category: "cat", Box: geom.Box{X0: 1, Y0: 0, X1: 10, Y1: 10}, Attributes: map[string]any{"pose": "sits", "tail": "seen"}}),
 		answer(Box{ID: "c", Category: "dog", Box: geom.Box{X0: -4, Y0: 0, X1: 10, Y1: 10}, Attributes: map[string]any{"pose": "runs", "tail": "seen"}}),
@@ -107,7 +107,7 @@ func TestThreeAttemptsByHand(t *testing.T) {
 }
 
 func TestOfTwoAttemptsEachOnesBoxesAreKept(t *testing.T) {
-	m := MergeAnswers([]Answer{answer(box("cat", 0, 0, 10, 10)), answer(box("cat", 0, 0, 10, 12), box("dog", 40, 40, 50, 50))}, Options{})
+	m := Merge([]Answer{answer(box("cat", 0, 0, 10, 10)), answer(box("cat", 0, 0, 10, 12), box("dog", 40, 40, 50, 50))}, Options{})
 	if got := m.Answer().Boxes; len(got) != 2 || got[0].Box.Y1 != 11 || len(m.Disputed()) != 1 {
 		t.Errorf("got %+v", m)
 	}
@@ -115,14 +115,14 @@ func TestOfTwoAttemptsEachOnesBoxesAreKept(t *testing.T) {
 
 func TestTwoObjectsInOnePlaceStayTwo(t *testing.T) {
 	both := answer(box("horse", 0, 0, 10, 10), box("rider", 0, 0, 10, 9))
-	m := MergeAnswers([]Answer{both, answer(box("horse", 0, 0, 10, 10)), answer(box("rider", 0, 0, 10, 9))}, Options{})
+	m := Merge([]Answer{both, answer(box("horse", 0, 0, 10, 10)), answer(box("rider", 0, 0, 10, 9))}, Options{})
 	if len(m.Boxes) != 2 || m.Boxes[0].Votes != 2 || m.Boxes[1].Votes != 2 {
 		t.Errorf("got %+v", m.Boxes)
 	}
 }
 
 func TestMergedBoxesHaveIdsOfTheirOwn(t *testing.T) {
-	m := MergeAnswers([]Answer{
+	m := Merge([]Answer{
 		{Boxes: []Box{{ID: "1", Category: "cat", Box: geom.Box{X1: 5, Y1: 5}}}},
 		{Boxes: []Box{{ID: "1", Category: "cat", Box: geom.Box{X0: 20, X1: 25, Y1: 5}}, {ID: "1-2", Category: "cat", Box: geom.Box{X0: 40, X1: 45, Y1: 5}}}},
 	}, Options{})
@@ -146,7 +146,7 @@ func TestMergingDoesNotDependOnTheOrderOfAttempts(t *testing.T) {
 			attempts[i] = typical.draw(r, truth)
 		}
 		places := func(attempts []Answer) (places []geom.Box) {
-			for _, b := range MergeAnswers(attempts, Options{}).Answer().Boxes {
+			for _, b := range Merge(attempts, Options{}).Answer().Boxes {
 				places = append(places, b.Box)
 			}
 			slices.SortFunc(places, func(a, b geom.Box) int { return int(math.Copysign(1, a.X0-b.X0)) })
@@ -180,7 +180,7 @@ func TestMergedResultIsBetterThanTheMeanAttempt(t *testing.T) {
 				attempts = append(attempts, p.draw(r, truth))
 				mean.add(Compare(attempts[len(attempts)-1], truth, 0.5))
 			}
-			merged.add(Compare(MergeAnswers(attempts, Options{}).Answer(), truth, 0.5))
+			merged.add(Compare(Merge(attempts, Options{}).Answer(), truth, 0.5))
 		}
 		if merged.f1() < mean.f1()+0.02 || merged.iou() < mean.iou()+0.005 {
 			t.Errorf("%s: merged F1 %.3f and IoU %.3f, mean attempt %.3f and %.3f", c.name, merged.f1(), merged.iou(), mean.f1(), mean.iou())
@@ -216,7 +216,7 @@ func FuzzMerge(f *testing.F) {
 		a, b := box("cat", ax0, ay0, ax1, ay1), box("cat", bx0, by0, bx1, by1)
 		dog := box("dog", ax0, by0, bx1, ay1)
 		attempts := []Answer{answer(a, b, dog), answer(b, a), answer(a, dog)}
-		m := MergeAnswers(attempts, Options{})
+		m := Merge(attempts, Options{})
 		if _, err := json.Marshal(m); err != nil {
 			t.Errorf("%v", err)
 		}

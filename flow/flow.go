@@ -22,14 +22,24 @@ type Fetcher interface {
 	Fetch(ctx context.Context, url string, w io.Writer, maxBytes int64) (Fetched, error)
 }
 
+// Queue ends work that was put into it; [store.Enqueuer] puts it there.
+type Queue interface {
+	// Cancel ends a piece of work by the queue's number of it; not_found if there is none.
+	Cancel(ctx context.Context, id int64) error
+}
+
 // Flow carries out the verbs. Its fields are set once, before the first call.
 type Flow struct {
 	DB      *store.DB
 	Blobs   *blob.Store
 	Fetcher Fetcher
+	Queue   Queue
 	Log     *slog.Logger
 	Now     func() time.Time
 	Limits  Limits
+
+	signing  signing
+	decoding decoding
 }
 
 // Limits bound what users send.

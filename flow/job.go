@@ -126,6 +126,73 @@ func sentence(err error) string {
 	return err.Error()
 }
 
+// JobFailed writes down that the queue has given up a job, with the last
+// error: what the queue calls then.
+func (f *Flow) JobFailed(ctx context.Context, _ string, args json.RawMessage, failed error) error {
+	var ref store.JobRef
+	if err := json.Unmarshal(args, &ref); err != nil {
+		return remuda.Errorf(remuda.Invalid, "read a reference to a job: %w", err)
+	}
+	return f.DB.Write(ctx, remuda.Caller{Role: remuda.Manager}, func(tx *store.Tx) error {
+		job, err := tx.AnyJob(ref.Job)
+		if err != nil || job.Status.Ended() {
+			return err
+		}
+		job.Status, job.Problem = store.JobFailed, sentence(failed)
+		return tx.UpdateJob(job)
+	})
+}
+
+// CancelJob ends a job that has not ended; managers only. What it has done stays.
+func (f *Flow) CancelJob(ctx context.Context, caller remuda.Caller, id string) (job store.Job, err error) {
+	if err := caller.Need(remuda.Manager); err != nil {
+		return job, err
+	}
+	err = f.DB.Write(ctx, caller, func(tx *store.Tx) (err error) {
+		if job, err = tx.Job(id); err != nil || job.Status.Ended() {
+			return err
+		}
+		job.Status = store.JobCancelled
+		return tx.UpdateJob(job)
+	})
+	if err != nil || job.QueueID == 0 {
+		return job, err
+	}
+	if err := f.Queue.Cancel(ctx, job.QueueID); err != nil && remuda.CodeOf(err) != remuda.NotFound {
+		return job, err
+	}
+	return job, nil
+}
+
+// Jobs returns those of the caller's world that the filter chooses, newest first.
+func (f *Flow) Jobs(ctx context.Context, caller remuda.Caller, filter store.JobFilter) (found []store.Job, err error) {
+	if err := caller.Need(remuda.Reviewer); err != nil {
+		return nil, err
+	}
+	err = f.DB.Read(ctx, caller, func(tx *store.Tx) (err error) {
+		if filter.Dataset != "" {
+			if _, err := tx.Dataset(filter.Dataset); err != nil {
+				return err
+			}
+		}
+		found, err = tx.Jobs(filter)
+		return err
+	})
+	return found, err
+}
+
+// JobErrors returns what was wrong with single rows of a job.
+func (f *Flow) JobErrors(ctx context.Context, caller remuda.Caller, id string) (messages []string, err error) {
+	if err := caller.Need(remuda.Reviewer); err != nil {
+		return nil, err
+	}
+	err = f.DB.Read(ctx, caller, func(tx *store.Tx) (err error) {
+		messages, err = tx.JobErrors(id)
+		return err
+	})
+	return messages, err
+}
+
 // Job returns a job of the caller's world.
 func (f *Flow) Job(ctx context.Context, caller remuda.Caller, id string) (found store.Job, err error) {
 	if err := caller.Need(remuda.Reviewer); err != nil {

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"encoding/json"
 	"slices"
-	"strings"
 	"time"
 
 	"remuda"
@@ -77,9 +76,6 @@ func (a *Annotation) Same(b *Annotation) bool {
 func equal[T comparable](a, b *T) bool { return a == b || a != nil && b != nil && *a == *b }
 
 const annotationColumns = "id, revision, dataset, item, run, type, category, key, task, taxonomy, x0, y0, x1, y1, crowd, confidence, metadata, body, source, created_at, created_by, ended_at, ended_by"
-
-// annotationWidth is the number of annotationColumns.
-const annotationWidth = 23
 
 func scanAnnotation(row rowScanner) (a Annotation, err error) {
 	var x0, y0, x1, y1 sql.NullFloat64
@@ -162,54 +158,28 @@ type revise struct {
 	add []Annotation // rows to write; those that ended at once bear EndedAt
 }
 
-// endsAt is how many rows one statement ends or adds: 23 parameters each stay
-// below SQLite's limit of 32,766 and PostgreSQL's of 65,535.
-const rowsPerStatement = 100
-
 // carryOut writes what changes; the item is locked.
 func (tx *Tx) carryOut(lock itemLock, r revise) error {
-	for chunk := range slices.Chunk(r.end, rowsPerStatement) {
-		args := []any{millis(lock.now), tx.Caller.Author()}
-		var marks strings.Builder
-		for _, a := range chunk {
-			args = append(args, a.ID)
-			marks.WriteString(", " + placeholder(len(args)))
-		}
-		n, err := tx.exec("UPDATE annotation SET ended_at = $1, ended_by = $2 WHERE ended_at IS NULL AND id IN ("+marks.String()[2:]+")", args...)
-		if err != nil {
-			return err
-		}
-		if n != int64(len(chunk)) {
-			return remuda.Errorf(remuda.Conflict, "end %d annotations of item %s: %d were current", len(chunk), lock.item, n).WithHint("read them again and repeat the change")
-		}
+	ids := make([]string, len(r.end))
+	for i := range r.end {
+		ids[i] = r.end[i].ID
 	}
-	for chunk := range slices.Chunk(r.add, rowsPerStatement) {
-		args := make([]any, 0, len(chunk)*annotationWidth)
-		for i := range chunk {
-			args = append(args, chunk[i].values()...)
+	err := inLists(ids, 3, func(marks string, args []any) error {
+		n, err := tx.exec("UPDATE annotation SET ended_at = $1, ended_by = $2 WHERE ended_at IS NULL AND id IN ("+marks+")",
+			append([]any{millis(lock.now), tx.Caller.Author()}, args...)...)
+		if err == nil && n != int64(len(args)) {
+			err = remuda.Errorf(remuda.Conflict, "end %d annotations of item %s: %d were current", len(args), lock.item, n).WithHint("read them again and repeat the change")
 		}
-		if _, err := tx.exec("INSERT INTO annotation ("+annotationColumns+") VALUES "+rowMarks(len(chunk), annotationWidth), args...); err != nil {
-			return err
-		}
+		return err
+	})
+	if err != nil {
+		return err
 	}
-	return nil
-}
-
-// rowMarks is the list of n rows of width parameters behind VALUES.
-func rowMarks(n, width int) string {
-	b := make([]byte, 0, n*width*5)
-	for i := range n * width {
-		switch {
-		case i == 0:
-			b = append(b, '(')
-		case i%width == 0:
-			b = append(b, "), ("...)
-		default:
-			b = append(b, ", "...)
-		}
-		b = append(b, placeholder(i+1)...)
+	rows := make([][]any, len(r.add))
+	for i := range r.add {
+		rows[i] = r.add[i].values()
 	}
-	return string(append(b, ')'))
+	return tx.insert("annotation", annotationColumns, "", rows)
 }
 
 // first makes an annotation's first revision of what a user sent.
@@ -385,35 +355,17 @@ func (tx *Tx) currentAnnotations(item, run string) ([]Annotation, error) {
 	return all(tx, scanAnnotation, "SELECT "+annotationColumns+" FROM annotation WHERE item = $1 AND run = $2 AND ended_at IS NULL ORDER BY id", item, run)
 }
 
-// itemsPerQuery is how many ids one IN list has at most.
-const itemsPerQuery = 500
-
 // AnnotationsOf returns the current annotations of items, ground truth or a
 // run's predictions, each item's in the order of their creation.
 func (tx *Tx) AnnotationsOf(items []string, run string) (map[string][]Annotation, error) {
 	found := make(map[string][]Annotation, len(items))
-	for chunk := range slices.Chunk(items, itemsPerQuery) {
-		marks, args := inList(chunk, run)
-		err := each(tx, scanAnnotation, func(a Annotation) error {
+	err := inLists(items, 2, func(marks string, args []any) error {
+		return each(tx, scanAnnotation, func(a Annotation) error {
 			found[a.Item] = append(found[a.Item], a)
 			return nil
-		}, "SELECT "+annotationColumns+" FROM annotation WHERE run = $1 AND ended_at IS NULL AND item IN ("+marks+") ORDER BY item, id", args...)
-		if err != nil {
-			return nil, err
-		}
-	}
-	return found, nil
-}
-
-// inList returns the parameters of an IN list of texts, after those that come before it.
-func inList(texts []string, before ...any) (marks string, args []any) {
-	list := make([]string, len(texts))
-	args = slices.Clone(before)
-	for i, text := range texts {
-		args = append(args, text)
-		list[i] = placeholder(len(args))
-	}
-	return strings.Join(list, ", "), args
+		}, "SELECT "+annotationColumns+" FROM annotation WHERE run = $1 AND ended_at IS NULL AND item IN ("+marks+") ORDER BY item, id", append([]any{run}, args...)...)
+	})
+	return found, err
 }
 
 // AnnotationByKey returns the current annotation of an item and a run that the user calls key;

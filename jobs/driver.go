@@ -91,6 +91,7 @@ func listeningDriver(ctx context.Context, db *sql.DB, dialect string) (riverdriv
 			return fmt.Errorf("the database driver is %T, not pgx", c)
 		}
 		config.ConnConfig = pgx.Conn().Config()
+		config.ConnConfig.OnNotification = nil // that connection's own, which would swallow ours
 		return nil
 	})
 	if err != nil {

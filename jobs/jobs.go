@@ -88,6 +88,7 @@ type Queue struct {
 	o       Options
 	driver  riverdriver.Driver[*sql.Tx]
 	enqueue *river.Client[*sql.Tx] // never started
+	pace    pace
 
 	mu      sync.Mutex
 	session *session // nil while stopped
@@ -104,7 +105,7 @@ func New(db *sql.DB, o Options) (*Queue, error) {
 	if err != nil {
 		return nil, err
 	}
-	q := &Queue{db: db, o: o, driver: driver}
+	q := &Queue{db: db, o: o, driver: driver, pace: usualPace}
 	if q.enqueue, err = river.NewClient(driver, &river.Config{Workers: q.workers(nil), MaxAttempts: o.MaxAttempts, Logger: riverLogger(o.Logger)}); err != nil {
 		return nil, remuda.Errorf(remuda.Invalid, "open job queue: %w", err)
 	}

@@ -12,11 +12,17 @@ import (
 	"github.com/riverqueue/river/rivertype"
 )
 
+// pace is how processes tell each other that they live.
+type pace struct {
+	beat     time.Duration // how often a process shows it
+	abandon  time.Duration // without having shown it: end what runs here
+	takeOver time.Duration // without having shown it: dead to the others
+}
+
+var usualPace = pace{beat: 10 * time.Second, abandon: 40 * time.Second, takeOver: time.Minute}
+
 const (
-	beatEvery   = 10 * time.Second // how often a process shows that it lives
-	abandonJobs = 40 * time.Second // without showing it: end what runs here
-	takeOver    = time.Minute      // without showing it: dead to the others
-	never       = 10 * 365 * 24 * time.Hour
+	never = 10 * 365 * 24 * time.Hour
 
 	maxCrashes  = 20   // a job that so many processes died of fails for good
 	rescueBatch = 1000 // jobs freed in one transaction
@@ -50,7 +56,7 @@ func (s *session) begin(ctx context.Context) error {
 
 // beatUntil shows that this process lives until ctx ends.
 func (s *session) beatUntil(ctx context.Context) {
-	tick := time.NewTicker(beatEvery)
+	tick := time.NewTicker(s.pace.beat)
 	defer tick.Stop()
 	for {
 		select {
@@ -58,13 +64,13 @@ func (s *session) beatUntil(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		attempt, cancel := context.WithTimeout(ctx, beatEvery)
+		attempt, cancel := context.WithTimeout(ctx, s.pace.beat)
 		err := s.beat(attempt)
 		cancel()
 		if err != nil && ctx.Err() == nil {
 			s.log.WarnContext(ctx, "renew the claim on running jobs", "error", err)
 		}
-		if time.Since(s.lastBeat) > abandonJobs {
+		if time.Since(s.lastBeat) > s.pace.abandon {
 			s.abandon()
 		}
 	}
@@ -72,23 +78,34 @@ func (s *session) beatUntil(ctx context.Context) {
 
 // beat shows that this process lives and frees the jobs of those that don't.
 func (s *session) beat(ctx context.Context) error {
-	exec, start := s.driver.GetExecutor(), time.Now()
-	own, err := exec.QueueCreateOrSetUpdatedAt(ctx, &riverdriver.QueueCreateOrSetUpdatedAtParams{Name: beatPrefix + s.id, Metadata: []byte("{}")})
+	start := time.Now()
+	alive, now, err := s.living(ctx)
 	if err != nil {
 		return err
 	}
 	s.lastBeat = start
+	return s.rescue(ctx, alive, now)
+}
+
+// living shows that this process lives, and returns which others do and the
+// database's time.
+func (s *session) living(ctx context.Context) (alive func(id string) bool, now time.Time, err error) {
+	exec := s.driver.GetExecutor()
+	own, err := exec.QueueCreateOrSetUpdatedAt(ctx, &riverdriver.QueueCreateOrSetUpdatedAtParams{Name: beatPrefix + s.id, Metadata: []byte("{}")})
+	if err != nil {
+		return nil, time.Time{}, err
+	}
 	beats, err := exec.QueueList(ctx, &riverdriver.QueueListParams{Max: maxBeats})
 	if err != nil {
-		return err
+		return nil, time.Time{}, err
 	}
-	alive := make(map[string]bool)
+	ids := make(map[string]bool)
 	for _, b := range beats {
-		if id, ok := strings.CutPrefix(b.Name, beatPrefix); ok && own.UpdatedAt.Sub(b.UpdatedAt) < takeOver {
-			alive[id] = true
+		if id, ok := strings.CutPrefix(b.Name, beatPrefix); ok && own.UpdatedAt.Sub(b.UpdatedAt) < s.pace.takeOver {
+			ids[id] = true
 		}
 	}
-	return s.rescue(ctx, func(id string) bool { return alive[id] }, own.UpdatedAt)
+	return func(id string) bool { return ids[id] }, own.UpdatedAt, nil
 }
 
 // rescue makes the running jobs of dead processes available. Now is the

@@ -33,9 +33,11 @@ type session struct {
 	driver   riverdriver.Driver[*sql.Tx]
 	log      *slog.Logger
 	closers  []func() // in order of opening
-	mu       sync.Mutex
-	cancels  map[int64]context.CancelCauseFunc // of running jobs, by id
+	pace     pace
 	lastBeat time.Time
+
+	mu      sync.Mutex
+	cancels map[int64]context.CancelCauseFunc // of running jobs, by id
 }
 
 // Start frees the jobs of dead processes and returns when the workers run. They
@@ -51,7 +53,7 @@ func (q *Queue) Start(ctx context.Context) error {
 		return remuda.Errorf(remuda.Invalid, "start jobs: there are no workers").WithHint("set the number of workers to 1 or more")
 	}
 	s := &session{
-		id: rand.Text(), dialect: q.o.Dialect, driver: q.driver, log: q.o.Logger,
+		id: rand.Text(), dialect: q.o.Dialect, driver: q.driver, log: q.o.Logger, pace: q.pace,
 		cancels: make(map[int64]context.CancelCauseFunc), lastBeat: time.Now(),
 	}
 	if err := q.open(ctx, s, lanes); err != nil {

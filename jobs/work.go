@@ -15,23 +15,15 @@ import (
 	"remuda"
 )
 
-// jobArgs are a job's arguments as River sees them: JSON under a kind.
+// jobArgs are a job's arguments as River keeps them. It takes objects only, so
+// they are one's field.
 type jobArgs struct {
 	kind string
-	raw  json.RawMessage
+	Args json.RawMessage `json:"args"`
 }
 
 // Kind names the work.
 func (a jobArgs) Kind() string { return a.kind }
-
-// MarshalJSON returns the arguments as they were given.
-func (a jobArgs) MarshalJSON() ([]byte, error) { return a.raw, nil }
-
-// UnmarshalJSON keeps the arguments for the handler to decode.
-func (a *jobArgs) UnmarshalJSON(b []byte) error {
-	a.raw = append(a.raw[:0], b...)
-	return nil
-}
 
 // lane returns the River queue of a kind: its own, or the common one.
 func (q *Queue) lane(kind string) string {
@@ -96,7 +88,7 @@ func (w *worker) Work(ctx context.Context, job *river.Job[jobArgs]) error {
 		return err
 	}
 	log.ErrorContext(ctx, "job failed for good")
-	if told := w.o.Failed(ctx, job.Kind, job.EncodedArgs, err); told != nil {
+	if told := w.o.Failed(ctx, job.Kind, job.Args.Args, err); told != nil {
 		log.ErrorContext(ctx, "record a failed job, to be tried again", "cause", told)
 		return river.JobSnooze(max(0, w.o.RetryDelay(job.Attempt)))
 	}
@@ -114,7 +106,7 @@ func (w *worker) run(ctx context.Context, job *river.Job[jobArgs]) (err error) {
 			err = fmt.Errorf("run %s job: panic: %v", job.Kind, v)
 		}
 	}()
-	return w.handler(ctx, job.EncodedArgs)
+	return w.handler(ctx, job.Args.Args)
 }
 
 // final says whether trying again cannot help.

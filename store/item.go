@@ -146,7 +146,7 @@ func (tx *Tx) meetItem(old, item Item, update bool) (AddedItem, error) {
 		return AddedItem{ID: old.ID, Outcome: ItemIgnored}, nil
 	}
 	old.Metadata = orObject(item.Metadata)
-	if err := tx.setMetadata(old); err != nil {
+	if err := tx.SetMetadata(old.ID, old.Metadata); err != nil {
 		return AddedItem{}, err
 	}
 	if old.Blob == "" {
@@ -161,8 +161,9 @@ func (tx *Tx) meetItem(old, item Item, update bool) (AddedItem, error) {
 	return AddedItem{ID: old.ID, Outcome: ItemUpdated}, nil
 }
 
-func (tx *Tx) setMetadata(item Item) error {
-	_, err := tx.exec("UPDATE item SET metadata = $2, updated_at = $3 WHERE id = $1", item.ID, string(item.Metadata), millis(tx.Now))
+// SetMetadata replaces an item's metadata, a JSON object.
+func (tx *Tx) SetMetadata(item string, metadata json.RawMessage) error {
+	_, err := tx.exec("UPDATE item SET metadata = $2, updated_at = $3 WHERE id = $1", item, string(orObject(metadata)), millis(tx.Now))
 	return err
 }
 
@@ -262,7 +263,7 @@ func (tx *Tx) deleteItems(ids []string) error {
 
 // datasetTables hold rows that go with their dataset: tables with a column
 // "dataset". Each stands after those whose rows refer to its own.
-func datasetTables() []string { return []string{"taxonomy"} }
+func datasetTables() []string { return []string{"taxonomy", "upload"} }
 
 // RemoveDataset takes away rows of a hidden dataset, at most about n items with
 // all that hangs on them, and says whether it was the last of them.

@@ -18,6 +18,12 @@ const (
 	Internal     Code = "internal"     // a fault of the program
 )
 
+// Causes that an HTTP face tells apart from others of their code.
+var (
+	ErrNoLogin = errors.New("nobody has logged in")     // unauthorized: who asks is not known
+	ErrTooFast = errors.New("too many in a short time") // unavailable: the same may work a little later
+)
+
 // Error is a failure with a code and, where someone can act, a hint.
 // Err's text names the action that failed, in lower case.
 type Error struct {

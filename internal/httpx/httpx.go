@@ -16,6 +16,12 @@ func Status(err error) int {
 	if _, large := errors.AsType[*http.MaxBytesError](err); large {
 		return http.StatusRequestEntityTooLarge
 	}
+	switch {
+	case errors.Is(err, remuda.ErrNoLogin):
+		return http.StatusUnauthorized
+	case errors.Is(err, remuda.ErrTooFast):
+		return http.StatusTooManyRequests
+	}
 	switch remuda.CodeOf(err) {
 	case "":
 		return http.StatusOK

@@ -40,6 +40,7 @@ type Flow struct {
 
 	signing  signing
 	decoding decoding
+	access   access
 }
 
 // Limits bound what users send.

@@ -72,14 +72,6 @@ func (a *access) touch(ctx context.Context, f *Flow, caller remuda.Caller, id st
 	}
 }
 
-// now is the time by the flow's clock.
-func (f *Flow) now() time.Time {
-	if f.Now == nil {
-		return time.Now()
-	}
-	return f.Now()
-}
-
 // Login begins a session of a user from an address and returns its token;
 // unauthorized if login or password is wrong, without saying which.
 func (f *Flow) Login(ctx context.Context, login, password, address string) (token string, u store.User, err error) {

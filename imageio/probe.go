@@ -48,6 +48,12 @@ func Probe(path string) (Info, error) {
 	return h.Info, nil
 }
 
+// ProbeReader is Probe on size bytes that are not a file.
+func ProbeReader(r io.ReaderAt, size int64) (Info, error) {
+	h, err := probe(source{r, size})
+	return h.Info, err
+}
+
 func openError(path string, err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return remuda.Errorf(remuda.NotFound, "read image %s: there is no such file", path)

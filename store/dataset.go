@@ -65,3 +65,10 @@ func (tx *Tx) HideDataset(id string) error {
 	_, err := tx.exec("UPDATE dataset SET deleted_at = $2 WHERE id = $1", id, millis(tx.Now))
 	return err
 }
+
+// LockDataset keeps others from changing a dataset of the caller's world until
+// this transaction ends; not_found if there is none.
+func (tx *Tx) LockDataset(id string) error {
+	_, err := one(tx, "dataset "+id, scalar[string], "UPDATE dataset SET name = name WHERE id = $1 AND world = $2 AND deleted_at IS NULL RETURNING id", id, tx.Caller.World)
+	return err
+}

@@ -53,6 +53,7 @@ type Annotation struct {
 	Confidence *float64        // of predictions, 0 to 1
 	Metadata   json.RawMessage // an object
 	Body       json.RawMessage // an object of all else, as it came; see package flow's ParseAnnotation
+	Blob       string          // SHA-256 of an uploaded mask's bytes, hex; "" if there are none
 	Source     string
 	CreatedAt  time.Time // of this revision
 	CreatedBy  string
@@ -69,23 +70,23 @@ func (a *Annotation) conflictKey() annotationKey {
 
 // Same says whether two revisions say the same of an image, whoever wrote them.
 func (a *Annotation) Same(b *Annotation) bool {
-	return a.conflictKey() == b.conflictKey() && a.Category == b.Category && equal(a.Box, b.Box) && a.Crowd == b.Crowd &&
+	return a.conflictKey() == b.conflictKey() && a.Category == b.Category && equal(a.Box, b.Box) && a.Crowd == b.Crowd && a.Blob == b.Blob &&
 		equal(a.Confidence, b.Confidence) && bytes.Equal(a.Metadata, b.Metadata) && bytes.Equal(a.Body, b.Body)
 }
 
 func equal[T comparable](a, b *T) bool { return a == b || a != nil && b != nil && *a == *b }
 
-const annotationColumns = "id, revision, dataset, item, run, type, category, key, task, taxonomy, x0, y0, x1, y1, crowd, confidence, metadata, body, source, created_at, created_by, ended_at, ended_by"
+const annotationColumns = "id, revision, dataset, item, run, type, category, key, task, taxonomy, x0, y0, x1, y1, crowd, confidence, metadata, body, blob, source, created_at, created_by, ended_at, ended_by"
 
 func scanAnnotation(row rowScanner) (a Annotation, err error) {
 	var x0, y0, x1, y1 sql.NullFloat64
 	var confidence sql.NullFloat64
 	var created int64
 	var ended sql.NullInt64
-	var endedBy sql.NullString
+	var blob, endedBy sql.NullString
 	var metadata, body []byte
 	err = row.Scan(&a.ID, &a.Revision, &a.Dataset, &a.Item, &a.Run, &a.Type, &a.Category, &a.Key, &a.Task, &a.Taxonomy,
-		&x0, &y0, &x1, &y1, &a.Crowd, &confidence, &metadata, &body, &a.Source, &created, &a.CreatedBy, &ended, &endedBy)
+		&x0, &y0, &x1, &y1, &a.Crowd, &confidence, &metadata, &body, &blob, &a.Source, &created, &a.CreatedBy, &ended, &endedBy)
 	if x0.Valid {
 		a.Box = &geom.Box{X0: x0.Float64, Y0: y0.Float64, X1: x1.Float64, Y1: y1.Float64}
 	}
@@ -96,7 +97,7 @@ func scanAnnotation(row rowScanner) (a Annotation, err error) {
 		t := fromMillis(ended.Int64)
 		a.EndedAt = &t
 	}
-	a.Metadata, a.Body, a.CreatedAt, a.EndedBy = metadata, body, fromMillis(created), endedBy.String
+	a.Metadata, a.Body, a.Blob, a.CreatedAt, a.EndedBy = metadata, body, blob.String, fromMillis(created), endedBy.String
 	return a, err
 }
 
@@ -114,7 +115,7 @@ func (a *Annotation) values() []any {
 	}
 	return []any{
 		a.ID, a.Revision, a.Dataset, a.Item, a.Run, a.Type, a.Category, a.Key, a.Task, a.Taxonomy,
-		x0, y0, x1, y1, a.Crowd, confidence, string(a.Metadata), string(a.Body), a.Source, millis(a.CreatedAt), a.CreatedBy, ended, endedBy,
+		x0, y0, x1, y1, a.Crowd, confidence, string(a.Metadata), string(a.Body), nullText(a.Blob), a.Source, millis(a.CreatedAt), a.CreatedBy, ended, endedBy,
 	}
 }
 
@@ -179,7 +180,10 @@ func (tx *Tx) carryOut(lock itemLock, r revise) error {
 	for i := range r.add {
 		rows[i] = r.add[i].values()
 	}
-	return tx.insert("annotation", annotationColumns, "", rows)
+	if err := tx.insert("annotation", annotationColumns, "", rows); err != nil {
+		return err
+	}
+	return tx.indexAnnotations(lock.dataset, lock.item, r.add)
 }
 
 // first makes an annotation's first revision of what a user sent.
@@ -379,4 +383,10 @@ func (tx *Tx) AnnotationByKey(item, run, key string) (Annotation, error) {
 func (tx *Tx) Annotation(id string) (Annotation, error) {
 	return one(tx, "annotation "+id, scanAnnotation, "SELECT "+annotationColumns+` FROM annotation WHERE id = $1 AND ended_at IS NULL
 		AND dataset IN (SELECT id FROM dataset WHERE world = $2 AND deleted_at IS NULL)`, id, tx.Caller.World)
+}
+
+// IsMask says whether a revision of an annotation, of any time and world, has a blob as its mask.
+func (tx *Tx) IsMask(blob string) (bool, error) {
+	n, err := one(tx, "count", scalar[int64], "SELECT COUNT(*) FROM (SELECT 1 AS used FROM annotation WHERE blob = $1 LIMIT 1) masks", blob)
+	return n > 0, err
 }

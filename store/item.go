@@ -137,7 +137,10 @@ func (tx *Tx) AddItems(dataset string, items []Item, update bool) ([]AddedItem, 
 	for i := range fresh {
 		rows[i] = fresh[i].row()
 	}
-	return added, tx.insert("item", itemInsert, "", rows)
+	if err := tx.insert("item", itemInsert, "", rows); err != nil {
+		return nil, err
+	}
+	return added, tx.indexItems(fresh, true)
 }
 
 // meetItem is AddItems for an item whose reference id is known.
@@ -239,7 +242,9 @@ func unique(values []string) []string { return slices.Compact(slices.Sorted(slic
 
 // itemTables hold rows that go with their item: tables with a column "item".
 // Each stands after those whose rows refer to its own.
-func itemTables() []string { return []string{"annotation"} }
+func itemTables() []string {
+	return []string{"annotation", "metadata_value", "item_text", "box_group", "slice_member", "slice_pin", "evaluation_match", "embedding"}
+}
 
 // DeleteItem removes an item of the caller's world with its annotations and all else that hangs on it.
 func (tx *Tx) DeleteItem(id string) error {

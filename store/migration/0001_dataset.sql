@@ -66,7 +66,8 @@ CREATE TABLE annotation (
   confidence DOUBLE PRECISION,      -- predictions only
   metadata TEXT NOT NULL,           -- JSON object
   body TEXT NOT NULL,               -- JSON object of all else, as it came: geometry of other types, embedding_vector, class_pdf …
-  source TEXT NOT NULL,             -- human, import, model, api …
+  blob TEXT,                        -- SHA-256 of an uploaded mask's bytes; NULL if there are none
+  source TEXT NOT NULL,             -- human, import, model, api, lint, restore
   created_at BIGINT NOT NULL,       -- of this revision
   created_by TEXT NOT NULL,
   ended_at BIGINT,
@@ -77,6 +78,7 @@ CREATE UNIQUE INDEX annotation_current ON annotation (id) WHERE ended_at IS NULL
 CREATE UNIQUE INDEX annotation_key ON annotation (item, run, type, key, task, taxonomy) WHERE ended_at IS NULL;
 CREATE INDEX annotation_history ON annotation (item, created_at);
 CREATE INDEX annotation_run ON annotation (run, item) WHERE ended_at IS NULL AND run <> '';
+CREATE INDEX annotation_blob ON annotation (blob) WHERE blob IS NOT NULL;
 CREATE INDEX annotation_category ON annotation (dataset, category, run) WHERE ended_at IS NULL;
 
 -- Free labels of datasets, slices and models.

@@ -58,3 +58,8 @@ func inLists(values []string, first int, do func(marks string, args []any) error
 	}
 	return nil
 }
+
+// qualified puts a table's name before each of its columns.
+func qualified(table, columns string) string {
+	return table + "." + strings.ReplaceAll(columns, ", ", ", "+table+".")
+}

@@ -251,6 +251,9 @@ func (tx *Tx) DeleteItem(id string) error {
 	if _, err := tx.Item(id); err != nil {
 		return err
 	}
+	if err := tx.notFrozen(id); err != nil {
+		return err
+	}
 	return tx.deleteItems([]string{id})
 }
 

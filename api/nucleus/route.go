@@ -3,6 +3,7 @@ package nucleus
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"remuda"
@@ -59,6 +60,17 @@ func New(s Server) *Server {
 	return &s
 }
 
+// Routes lists what is served, each a method and a pattern of the path:
+// "GET dataset/{ds}/name".
+func (s *Server) Routes() []string {
+	var names []string
+	for _, t := range s.routes {
+		names = append(names, t.method+" "+strings.Join(t.pattern, "/"))
+	}
+	slices.Sort(names)
+	return names
+}
+
 // ServeHTTP answers one call, always with JSON.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	answer, err := s.call(w, r)
@@ -81,16 +93,17 @@ func (s *Server) call(w http.ResponseWriter, r *http.Request) (any, error) {
 		return nil, err
 	}
 	path := strings.TrimPrefix(r.URL.EscapedPath(), "/")
-	handle, params, err := s.match(r.Method, strings.Split(path, "/"))
+	found, params, err := s.match(r.Method, strings.Split(path, "/"))
 	if err != nil {
 		return nil, err
 	}
-	return handle(s, &request{Request: r, w: w, caller: caller, params: params})
+	r.Pattern = strings.Join(found.pattern, "/") // for the log and the metrics
+	return found.handle(s, &request{Request: r, w: w, caller: caller, params: params})
 }
 
 // match finds the handler of a path: of several, the one whose pattern says
 // most, segment by segment.
-func (s *Server) match(method string, path []string) (handler, map[string]string, error) {
+func (s *Server) match(method string, path []string) (*route, map[string]string, error) {
 	var best *route
 	known := false
 	for i := range s.routes {
@@ -110,7 +123,7 @@ func (s *Server) match(method string, path []string) (handler, map[string]string
 		return nil, nil, remuda.Errorf(remuda.NotFound, "there is no route %s /%s", method, strings.Join(path, "/"))
 	}
 	params, err := best.params(path)
-	return best.handle, params, err
+	return best, params, err
 }
 
 func (t *route) fits(path []string) bool {

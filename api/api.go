@@ -1,0 +1,151 @@
+// Package api joins the HTTP faces of the server and guards them: it finds out
+// who sends a request and from where, bounds what slow or wrong clients cost,
+// and writes the log and the metrics. Paths are handed on as they came,
+// neither cleaned nor redirected.
+package api
+
+import (
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"remuda"
+	"remuda/api/nucleus"
+	"remuda/flow"
+	"remuda/internal/httpx"
+	"remuda/internal/ratelimit"
+)
+
+// Options say what a Server serves, and to whom.
+type Options struct {
+	Flow      *flow.Flow
+	Log       *slog.Logger
+	PublicURL string         // how others reach the server; "" if as their requests say
+	Proxies   []netip.Prefix // whose word is taken for who sends a request and whether over TLS
+}
+
+// maxBody is how many bytes a request's body may have at most; most routes take less.
+const maxBody = 2 << 30
+
+// Server is all HTTP faces behind their guard, as an http.Handler.
+type Server struct {
+	o       Options
+	faces   []face // the longest prefix first
+	cross   *http.CrossOriginProtection
+	rates   *ratelimit.Limiter // requests, by key or user
+	metrics *metrics
+	health  health
+}
+
+// face is what serves the paths below a prefix, and sees them without it.
+type face struct {
+	prefix  string // no slash at its end
+	handler http.Handler
+}
+
+// New returns the server. A PublicURL that is none is invalid.
+func New(o Options) (*Server, error) {
+	s := &Server{o: o, cross: http.NewCrossOriginProtection(), rates: ratelimit.New(1000, 3000), metrics: newMetrics(o.Flow)}
+	if o.PublicURL != "" {
+		u, err := url.Parse(o.PublicURL)
+		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.RawQuery != "" || u.Fragment != "" {
+			return nil, remuda.Errorf(remuda.Invalid, "%q cannot be the server's public URL", o.PublicURL).WithHint("write it like https://remuda.example.org")
+		}
+		s.o.PublicURL = strings.TrimRight(o.PublicURL, "/")
+		if err := s.cross.AddTrustedOrigin(u.Scheme + "://" + u.Host); err != nil {
+			return nil, remuda.Errorf(remuda.Invalid, "take the public URL: %w", err)
+		}
+	}
+	s.faces = []face{
+		{"/v1/nucleus", nucleus.New(nucleus.Server{
+			Flow: o.Flow, Authenticate: s.authenticate, Fail: fail,
+			PublicURL: func(r *http.Request) string { return httpx.Of(r).BaseURL },
+		})},
+		{"/healthz", http.HandlerFunc(s.serveHealth)},
+		{"/metrics", http.HandlerFunc(s.serveMetrics)},
+	}
+	return s, nil
+}
+
+// fail notes a failure of the server's for the log.
+func fail(r *http.Request, err error) { httpx.Of(r).Err = err }
+
+// ServeHTTP answers one request.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	begun := time.Now()
+	known := s.know(r)
+	out := newResponse(w)
+	r = httpx.With(r, known)
+	r.Pattern = ""
+	r.Body = newBody(w, r.Body)
+	done := s.metrics.begin()
+	defer func() {
+		if fault := recover(); fault != nil {
+			known.Err = remuda.Errorf(remuda.Internal, "a fault of the program: %v\n%s", fault, debug.Stack())
+			out.fault()
+		}
+		out.end()
+		took := time.Since(begun)
+		done(r, out.status, took)
+		s.log(r, known, out, took)
+	}()
+	s.headers(out.Header(), known)
+	s.serve(out, r)
+}
+
+// serve finds the face of a path and lets it answer.
+func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
+	if keyOf(r) == "" { // a browser sends nothing else by itself
+		if err := s.cross.Check(r); err != nil {
+			answer(w, remuda.Errorf(remuda.Unauthorized, "take a request from another site's page: %w", err))
+			return
+		}
+	}
+	path := r.URL.EscapedPath()
+	for _, f := range s.faces {
+		rest, below := strings.CutPrefix(path, f.prefix)
+		if !below || rest != "" && rest[0] != '/' {
+			continue
+		}
+		inner := relative(r, rest)
+		f.handler.ServeHTTP(w, inner)
+		r.Pattern = f.prefix
+		if inner.Pattern != "" {
+			r.Pattern += "/" + inner.Pattern
+		}
+		return
+	}
+	answer(w, remuda.Errorf(remuda.NotFound, "there is nothing at %.200s", path).WithHint("the dataset API is at /v1/nucleus"))
+}
+
+// relative returns a request whose path is rest, an escaped one.
+func relative(r *http.Request, rest string) *http.Request {
+	rest = "/" + strings.TrimLeft(rest, "/")
+	inner := *r
+	u := *r.URL
+	inner.URL = &u
+	inner.Pattern = ""
+	u.RawPath = rest
+	u.Path, _ = url.PathUnescape(rest) // it was read already
+	return &inner
+}
+
+// answer sends an error as all faces but our own API do.
+func answer(w http.ResponseWriter, err error) {
+	_ = httpx.WriteJSON(w, httpx.Status(err), map[string]string{"error": httpx.Sentence(err)}) // the caller may be gone
+}
+
+// headers sets what every answer bears.
+func (s *Server) headers(h http.Header, known *httpx.Request) {
+	h.Set("X-Request-Id", known.ID)
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("X-Frame-Options", "DENY")
+	h.Set("Referrer-Policy", "same-origin")
+	if known.Secure {
+		h.Set("Strict-Transport-Security", "max-age=31536000")
+	}
+}

@@ -44,7 +44,11 @@ func (r *JobRun) Errors(ctx context.Context, messages ...string) error {
 
 // jobKinds is every kind of job and what carries it out.
 func (f *Flow) jobKinds() map[string]JobHandler {
-	return map[string]JobHandler{}
+	return map[string]JobHandler{
+		JobAnnotate:          f.runAnnotate,
+		JobDeleteAnnotations: f.runDeleteAnnotations,
+		JobRestore:           f.runRestore,
+	}
 }
 
 // JobHandlers returns what the queue calls, by kind of work, with a reference

@@ -74,13 +74,26 @@ func (tx *Tx) LabelsInBodies(dataset string, predictions bool, do func(body json
 		"SELECT body FROM annotation WHERE dataset = $1 AND category = '' AND ended_at IS NULL AND "+which+" AND type IN ('multicategory', 'mask')", dataset)
 }
 
-// EndTaxonomy deletes the annotations and predictions that name a taxonomy; their
-// revisions stay in the history.
+// EndTaxonomy deletes the annotations and predictions that name a taxonomy of a
+// dataset; their revisions stay in the history.
 func (tx *Tx) EndTaxonomy(dataset, name string) error {
-	const which = "dataset = $1 AND taxonomy = $2 AND ended_at IS NULL"
-	if _, err := tx.exec("UPDATE item SET revision = revision + 1 WHERE id IN (SELECT item FROM annotation WHERE "+which+" AND run = '')", dataset, name); err != nil {
+	named, err := all(tx, scanAnnotation, "SELECT "+annotationColumns+" FROM annotation WHERE dataset = $1 AND taxonomy = $2 AND ended_at IS NULL ORDER BY item, run, id", dataset, name)
+	if err != nil {
 		return err
 	}
-	_, err := tx.exec("UPDATE annotation SET ended_at = CASE WHEN created_at > $3 THEN created_at ELSE $3 END, ended_by = $4 WHERE "+which, dataset, name, millis(tx.Now), tx.Caller.Author())
-	return err
+	for len(named) > 0 {
+		item, run, n := named[0].Item, named[0].Run, 1
+		for n < len(named) && named[n].Item == item && named[n].Run == run {
+			n++
+		}
+		lock, err := tx.lockItem(item, run)
+		if err != nil {
+			return err
+		}
+		if err := tx.carryOut(lock, revise{end: named[:n]}); err != nil {
+			return err
+		}
+		named = named[n:]
+	}
+	return nil
 }

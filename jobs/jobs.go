@@ -106,7 +106,11 @@ func New(db *sql.DB, o Options) (*Queue, error) {
 		return nil, err
 	}
 	q := &Queue{db: db, o: o, driver: driver, pace: usualPace}
-	if q.enqueue, err = river.NewClient(driver, &river.Config{Workers: q.workers(nil), MaxAttempts: o.MaxAttempts, Logger: riverLogger(o.Logger)}); err != nil {
+	q.enqueue, err = river.NewClient(driver, &river.Config{
+		Workers: q.workers(nil), MaxAttempts: o.MaxAttempts, Logger: riverLogger(o.Logger),
+		FetchCooldown: river.FetchCooldownMin, // of two jobs enqueued within it, the second is not announced
+	})
+	if err != nil {
 		return nil, remuda.Errorf(remuda.Invalid, "open job queue: %w", err)
 	}
 	return q, nil

@@ -68,3 +68,42 @@ func (f *Flow) Dataset(ctx context.Context, caller remuda.Caller, id string) (fo
 	})
 	return found, err
 }
+
+// jobDeleteDataset is the kind of job that takes a deleted dataset's rows away.
+const jobDeleteDataset = "deleteDataset"
+
+// DeleteDataset makes a dataset with all that is in it not_found, and a job
+// takes its rows away; managers only.
+func (f *Flow) DeleteDataset(ctx context.Context, caller remuda.Caller, id string) (job store.Job, err error) {
+	if err := caller.Need(remuda.Manager); err != nil {
+		return job, err
+	}
+	err = f.DB.Write(ctx, caller, func(tx *store.Tx) error {
+		if err := tx.LockDataset(id); err != nil {
+			return err
+		}
+		if err := tx.HideDataset(id); err != nil {
+			return err
+		}
+		job, err = tx.NewJob(jobDeleteDataset, id, struct{}{}, 0)
+		return err
+	})
+	return job, err
+}
+
+func (f *Flow) runDeleteDataset(ctx context.Context, run *JobRun) (any, error) {
+	const batch = 500
+	for done := int64(batch); ; done += batch {
+		gone := false
+		err := f.DB.Write(ctx, run.Caller, func(tx *store.Tx) (err error) {
+			gone, err = tx.RemoveDataset(run.Job.Dataset, batch)
+			return err
+		})
+		if err != nil || gone {
+			return nil, err
+		}
+		if err := run.Progress(ctx, done, done+batch); err != nil {
+			return nil, err
+		}
+	}
+}

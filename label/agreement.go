@@ -1,6 +1,7 @@
 package label
 
 import (
+	"cmp"
 	"maps"
 	"math"
 	"slices"
@@ -96,25 +97,74 @@ func overlapping(a, b []Box, some, other []int, iou float64) (pairs []Pair, left
 // match pairs n things with m others one to one so that the sum of their
 // overlaps is greatest, leaving out those below least.
 func match(n, m int, least float64, overlap func(i, j int) float64) []Pair {
-	if n == 0 || m == 0 {
-		return nil
-	}
-	cost := make([][]float64, n)
-	for i := range cost {
-		cost[i] = make([]float64, m)
-		for j := range cost[i] {
+	var near []Pair
+	for i := range n {
+		for j := range m {
 			if v := overlap(i, j); v > 0 && v >= least {
-				cost[i][j] = -v
+				near = append(near, Pair{i, j, v})
 			}
 		}
 	}
 	var pairs []Pair
-	for i, j := range geom.Assign(cost) {
-		if j >= 0 && cost[i][j] < 0 {
-			pairs = append(pairs, Pair{i, j, -cost[i][j]})
+	for _, island := range islands(n, m, near) {
+		pairs = append(pairs, assign(island)...)
+	}
+	slices.SortFunc(pairs, func(a, b Pair) int { return cmp.Compare(a.A, b.A) })
+	return pairs
+}
+
+// islands parts pairs so that no thing is in two parts. Crowded images fall
+// apart into small problems, where one large one would take minutes.
+func islands(n, m int, near []Pair) [][]Pair {
+	parent := make([]int, n+m) // things of the second kind come after those of the first
+	for i := range parent {
+		parent[i] = i
+	}
+	root := func(i int) int {
+		for parent[i] != i {
+			parent[i] = parent[parent[i]]
+			i = parent[i]
+		}
+		return i
+	}
+	for _, p := range near {
+		parent[root(p.A)] = root(n + p.B)
+	}
+	var parts [][]Pair
+	part := make(map[int]int)
+	for _, p := range near {
+		r := root(p.A)
+		if _, ok := part[r]; !ok {
+			part[r] = len(parts)
+			parts = append(parts, nil)
+		}
+		parts[part[r]] = append(parts[part[r]], p)
+	}
+	return parts
+}
+
+// assign chooses among pairs so that each thing is in one at most and the sum
+// of overlaps is greatest.
+func assign(near []Pair) []Pair {
+	rows, columns := make(map[int]int), make(map[int]int)
+	number := func(of map[int]int, thing int) {
+		if _, ok := of[thing]; !ok {
+			of[thing] = len(of)
 		}
 	}
-	return pairs
+	for _, p := range near {
+		number(rows, p.A)
+		number(columns, p.B)
+	}
+	cost := make([][]float64, len(rows))
+	for i := range cost {
+		cost[i] = make([]float64, len(columns))
+	}
+	for _, p := range near {
+		cost[rows[p.A]][columns[p.B]] = -p.IoU
+	}
+	column := geom.Assign(cost)
+	return slices.DeleteFunc(near, func(p Pair) bool { return column[rows[p.A]] != columns[p.B] })
 }
 
 // overlap is the IoU of two boxes, 0 where one of them can't be drawn.

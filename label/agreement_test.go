@@ -3,6 +3,9 @@ package label
 import (
 	"math"
 	"math/rand/v2"
+	"testing"
+
+	"pgregory.net/rapid"
 
 	"remuda/geom"
 )
@@ -52,3 +55,39 @@ func (p person) draw(r *rand.Rand, truth Answer) Answer {
 }
 
 func near(a, b float64) bool { return math.Abs(a-b) < 1e-9 }
+
+// Ensure that solving islands one by one gives up nothing.
+func TestMatchIsAsGoodAsOneLargeAssignment(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		n, m := rapid.IntRange(0, 8).Draw(t, "n"), rapid.IntRange(0, 8).Draw(t, "m")
+		const least = 0.5
+		overlaps, cost := make([][]float64, n), make([][]float64, n)
+		for i := range n {
+			overlaps[i], cost[i] = make([]float64, m), make([]float64, m)
+			for j := range m {
+				v := float64(rapid.IntRange(0, 20).Draw(t, "overlap")) / 20
+				overlaps[i][j] = v
+				if v >= least {
+					cost[i][j] = -v
+				}
+			}
+		}
+		var want, got float64
+		for i, j := range geom.Assign(cost) {
+			if j >= 0 {
+				want -= cost[i][j]
+			}
+		}
+		rows, columns := make(map[int]bool), make(map[int]bool)
+		for _, p := range match(n, m, least, func(i, j int) float64 { return overlaps[i][j] }) {
+			if rows[p.A] || columns[p.B] || p.IoU < least || p.IoU != overlaps[p.A][p.B] {
+				t.Fatalf("pair %+v is not one of these", p)
+			}
+			rows[p.A], columns[p.B] = true, true
+			got += p.IoU
+		}
+		if !near(got, want) {
+			t.Fatalf("overlaps of %g, want %g", got, want)
+		}
+	})
+}

@@ -69,6 +69,44 @@ func (f *Flow) Dataset(ctx context.Context, caller remuda.Caller, id string) (fo
 	return found, err
 }
 
+// DatasetOverview is a dataset and what there is of it.
+type DatasetOverview struct {
+	Dataset store.Dataset
+	Items   int64
+	Slices  []string // ids
+	Runs    []string // ids of the model runs that predicted on its items
+	Tags    []string
+}
+
+// DatasetOverview returns what there is of a dataset.
+func (f *Flow) DatasetOverview(ctx context.Context, caller remuda.Caller, id string) (o DatasetOverview, err error) {
+	if err := caller.Need(remuda.Reviewer); err != nil {
+		return o, err
+	}
+	err = f.DB.Read(ctx, caller, func(tx *store.Tx) (err error) {
+		if o.Dataset, err = tx.Dataset(id); err != nil {
+			return err
+		}
+		if o.Items, err = tx.CountItems(id); err != nil {
+			return err
+		}
+		slices, err := tx.Slices(store.SliceFilter{Dataset: id})
+		if err != nil {
+			return err
+		}
+		o.Slices = make([]string, len(slices))
+		for i, s := range slices {
+			o.Slices[i] = s.ID
+		}
+		if o.Runs, err = tx.DatasetRuns(id); err != nil {
+			return err
+		}
+		o.Tags, err = tx.Tags(id)
+		return err
+	})
+	return o, err
+}
+
 // jobDeleteDataset is the kind of job that takes a deleted dataset's rows away.
 const jobDeleteDataset = "deleteDataset"
 
@@ -83,6 +121,9 @@ func (f *Flow) DeleteDataset(ctx context.Context, caller remuda.Caller, id strin
 			return err
 		}
 		if err := tx.HideDataset(id); err != nil {
+			return err
+		}
+		if err := tx.Audit("dataset.delete", id, ""); err != nil {
 			return err
 		}
 		job, err = tx.NewJob(jobDeleteDataset, id, struct{}{}, 0)

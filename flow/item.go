@@ -92,7 +92,10 @@ func (f *Flow) DeleteItem(ctx context.Context, caller remuda.Caller, dataset str
 		if err != nil {
 			return err
 		}
-		return tx.DeleteItem(item.ID)
+		if err := tx.DeleteItem(item.ID); err != nil {
+			return err
+		}
+		return tx.Audit("item.delete", item.ID, item.ReferenceID)
 	})
 }
 

@@ -259,6 +259,10 @@ func (tx *Tx) DeleteItem(id string) error {
 
 func (tx *Tx) deleteItems(ids []string) error {
 	return inLists(ids, 1, func(marks string, args []any) error {
+		// Whoever adds rows to an item locks it first.
+		if _, err := tx.exec("UPDATE item SET revision = revision + 1 WHERE id IN ("+marks+")", args...); err != nil {
+			return err
+		}
 		for _, table := range itemTables() {
 			if _, err := tx.exec("DELETE FROM "+table+" WHERE item IN ("+marks+")", args...); err != nil {
 				return err

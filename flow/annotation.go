@@ -1,12 +1,14 @@
 package flow
 
 import (
+	"bufio"
 	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 
 	"remuda"
@@ -32,34 +34,56 @@ type PutOptions struct {
 // would keep other writers waiting.
 const putAtOnce = 500
 
-// Annotate adds ground truth to items of a dataset; managers only. Each of texts is
-// an annotation as [ParseAnnotation] reads it. One that is wrong, or of an
-// unknown item, becomes an error of the result and keeps no other from being
-// taken.
-func (f *Flow) Annotate(ctx context.Context, caller remuda.Caller, dataset string, texts []json.RawMessage, update bool) (Put, error) {
-	list, problems := parseAll(texts)
-	return f.annotate(ctx, caller, dataset, list, problems, update)
+// Sent is annotations or predictions as they came.
+type Sent struct {
+	Texts []json.RawMessage // each as [ParseAnnotation] reads it
+	Masks []string          // what [Flow.StoreMask] returned for the first of Texts, if they came with files
 }
 
-func (f *Flow) annotate(ctx context.Context, caller remuda.Caller, dataset string, list []NewAnnotation, problems []string, update bool) (Put, error) {
+// StoreMask stores the PNG file of a mask, for the blob of an annotation; managers only.
+func (f *Flow) StoreMask(ctx context.Context, caller remuda.Caller, r io.Reader) (blob string, err error) {
+	if err := caller.Need(remuda.Manager); err != nil {
+		return "", err
+	}
+	file := bufio.NewReader(r)
+	if head, err := file.Peek(8); err != nil || string(head) != "\x89PNG\r\n\x1a\n" {
+		return "", remuda.Errorf(remuda.Invalid, "store a mask: it is no PNG file").WithHint("send masks as PNG files")
+	}
+	ref, _, err := f.Blobs.Put(ctx, file, f.Limits.ImageBytes)
+	return ref.String(), err
+}
+
+// Annotate adds ground truth to items of a dataset; managers only. One that is
+// wrong, or of an unknown item, becomes an error of the result and keeps no
+// other from being taken.
+func (f *Flow) Annotate(ctx context.Context, caller remuda.Caller, dataset string, sent Sent, update bool) (Put, error) {
 	if err := caller.Need(remuda.Manager); err != nil {
 		return Put{}, err
 	}
 	if _, err := f.Dataset(ctx, caller, dataset); err != nil {
 		return Put{}, err
 	}
-	put, err := f.PutAnnotations(ctx, caller, list, PutOptions{Dataset: dataset, Source: store.SourceAPI, Update: update})
+	return f.putSent(ctx, caller, sent, PutOptions{Dataset: dataset, Source: store.SourceAPI, Update: update})
+}
+
+// putSent is PutAnnotations for what has not been read yet.
+func (f *Flow) putSent(ctx context.Context, caller remuda.Caller, sent Sent, o PutOptions) (Put, error) {
+	list, problems := parseAll(sent)
+	put, err := f.PutAnnotations(ctx, caller, list, o)
 	put.Errors = append(problems, put.Errors...)
 	return put, err
 }
 
 // parseAll reads annotations; of those that are wrong it says what.
-func parseAll(texts []json.RawMessage) (list []NewAnnotation, problems []string) {
-	for i, text := range texts {
+func parseAll(sent Sent) (list []NewAnnotation, problems []string) {
+	for i, text := range sent.Texts {
 		a, err := ParseAnnotation(text)
 		if err != nil {
 			problems = append(problems, fmt.Sprintf("Annotation %d of item %s: %v", i, a.name(), err))
 			continue
+		}
+		if i < len(sent.Masks) {
+			a.Blob = sent.Masks[i]
 		}
 		list = append(list, a)
 	}
@@ -396,11 +420,10 @@ const linesAtOnce = 5000
 func (f *Flow) putLines(ctx context.Context, run *JobRun, request string, o PutOptions) (sum Put, total int64, err error) {
 	var held []json.RawMessage
 	flush := func() error {
-		list, problems := parseAll(held)
+		put, err := f.putSent(ctx, run.Caller, Sent{Texts: held}, o)
 		held = held[:0]
-		put, err := f.PutAnnotations(ctx, run.Caller, list, o)
 		sum.Processed, sum.Ignored = sum.Processed+put.Processed, sum.Ignored+put.Ignored
-		return errors.Join(err, run.Errors(ctx, append(problems, put.Errors...)...))
+		return errors.Join(err, run.Errors(ctx, put.Errors...))
 	}
 	err = f.eachLine(ctx, run.Caller, run.Job.Dataset, request, func(_ int64, line []byte) error {
 		total++
@@ -424,7 +447,7 @@ func (f *Flow) runDeleteAnnotations(ctx context.Context, run *JobRun) (any, erro
 	if err := run.Args(&args); err != nil {
 		return nil, err
 	}
-	deleted, err := f.eachItem(ctx, run, args.References, func(tx *store.Tx, items []store.Item) (deleted int, err error) {
+	deleted, err := f.changeItems(ctx, run, args.References, func(tx *store.Tx, items []store.Item) (deleted int, err error) {
 		for _, item := range items {
 			n, err := tx.EndAnnotations(item.ID)
 			if err != nil {
@@ -440,10 +463,10 @@ func (f *Flow) runDeleteAnnotations(ctx context.Context, run *JobRun) (any, erro
 // itemsAtOnce is how many items' annotations one transaction of a job changes.
 const itemsAtOnce = 50
 
-// eachItem hands the items of a job's dataset, or those of refs, to change,
+// changeItems hands the items of a job's dataset, or those of refs, to change,
 // some at a time, each time in a transaction of its own, and returns the sum of
 // what change did. Unknown refs become errors of the job.
-func (f *Flow) eachItem(ctx context.Context, run *JobRun, refs []string, change func(*store.Tx, []store.Item) (int, error)) (sum int, err error) {
+func (f *Flow) changeItems(ctx context.Context, run *JobRun, refs []string, change func(*store.Tx, []store.Item) (int, error)) (sum int, err error) {
 	if len(refs) > 0 {
 		return f.eachReference(ctx, run, refs, change)
 	}

@@ -96,7 +96,7 @@ func (f *Flow) runRestore(ctx context.Context, run *JobRun) (any, error) {
 	if err := run.Args(&args); err != nil {
 		return nil, err
 	}
-	changed, err := f.eachItem(ctx, run, nil, func(tx *store.Tx, items []store.Item) (sum int, err error) {
+	changed, err := f.changeItems(ctx, run, nil, func(tx *store.Tx, items []store.Item) (sum int, err error) {
 		for _, item := range items {
 			n, err := tx.RestoreItem(item.ID, args.At)
 			if err != nil {

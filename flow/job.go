@@ -48,6 +48,9 @@ func (f *Flow) jobKinds() map[string]JobHandler {
 		JobAnnotate:          f.runAnnotate,
 		JobDeleteAnnotations: f.runDeleteAnnotations,
 		JobRestore:           f.runRestore,
+		jobItems:             f.runItems,
+		jobMetadata:          f.runMetadata,
+		jobDeleteDataset:     f.runDeleteDataset,
 	}
 }
 

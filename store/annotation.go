@@ -384,9 +384,3 @@ func (tx *Tx) Annotation(id string) (Annotation, error) {
 	return one(tx, "annotation "+id, scanAnnotation, "SELECT "+annotationColumns+` FROM annotation WHERE id = $1 AND ended_at IS NULL
 		AND dataset IN (SELECT id FROM dataset WHERE world = $2 AND deleted_at IS NULL)`, id, tx.Caller.World)
 }
-
-// IsMask says whether a revision of an annotation, of any time and world, has a blob as its mask.
-func (tx *Tx) IsMask(blob string) (bool, error) {
-	n, err := one(tx, "count", scalar[int64], "SELECT COUNT(*) FROM (SELECT 1 AS used FROM annotation WHERE blob = $1 LIMIT 1) masks", blob)
-	return n > 0, err
-}

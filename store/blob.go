@@ -8,6 +8,7 @@ func blobUses() []string {
 	return []string{
 		"SELECT 1 FROM item WHERE blob = $1 LIMIT 1",
 		"SELECT 1 FROM upload WHERE blob = $1 LIMIT 1",
+		"SELECT 1 FROM annotation WHERE blob = $1 LIMIT 1",
 	}
 }
 

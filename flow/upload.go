@@ -51,7 +51,11 @@ func (f *Flow) UploadURL(ctx context.Context, caller remuda.Caller, dataset, req
 // StageUpload stores a file under a request id, for a job to read. That the
 // sender may do so is for the caller to know: the URL that [Flow.UploadURL] made says so.
 func (f *Flow) StageUpload(ctx context.Context, world remuda.World, dataset, request string, r io.Reader) error {
-	ref, size, err := f.Blobs.Put(ctx, r, maxUpload)
+	line := &senderReader{r: r}
+	ref, size, err := f.Blobs.Put(ctx, line, maxUpload)
+	if line.err != nil {
+		return remuda.Errorf(remuda.Invalid, "read the upload: %w", line.err)
+	}
 	if err != nil {
 		return err
 	}

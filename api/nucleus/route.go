@@ -51,7 +51,10 @@ const maxJSON = 128 << 20
 // New returns the API with all its routes.
 func New(s Server) *Server {
 	s.routes = nil
-	for _, group := range []map[string]handler{datasetRoutes()} {
+	for _, group := range []map[string]handler{
+		datasetRoutes(), itemRoutes(), uploadRoutes(), tagRoutes(), jobRoutes(),
+		annotationRoutes(), taxonomyRoutes(),
+	} {
 		for name, handle := range group {
 			method, pattern, _ := strings.Cut(name, " ")
 			s.routes = append(s.routes, route{method, strings.Split(pattern, "/"), handle})

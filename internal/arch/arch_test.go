@@ -55,6 +55,7 @@ var house = map[string]room{
 	"api/nucleus": {5, ""},
 	"api/scale":   {5, ""},
 	"api/own":     {5, ""},
+	"api/image":   {5, ""},
 	"api":         {5, ""},
 
 	"cmd/remuda": {6, ""},

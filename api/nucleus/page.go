@@ -1,0 +1,48 @@
+package nucleus
+
+import (
+	"encoding/json"
+	"strconv"
+
+	"remuda"
+)
+
+// pageRequest is what asks for a page.
+type pageRequest struct {
+	Token json.RawMessage `json:"pageToken"`
+	Size  int             `json:"pageSize"`
+}
+
+// maxRows is how many rows a page has at most.
+const maxRows = 100_000
+
+// after reads a page's size and the position that its token names, -1 to begin.
+func (p *pageRequest) after() (position int64, size int, err error) {
+	size = p.Size
+	if size == 0 || size > maxRows {
+		size = maxRows
+	}
+	if size < 0 {
+		return 0, 0, remuda.Errorf(remuda.Invalid, "a page of %d rows", size).WithHint("ask for at least one")
+	}
+	if len(p.Token) == 0 || string(p.Token) == "null" || string(p.Token) == `""` {
+		return -1, size, nil
+	}
+	var text string
+	err = json.Unmarshal(p.Token, &text)
+	if err == nil {
+		position, err = strconv.ParseInt(text, 10, 64)
+	}
+	if err != nil || position < 0 {
+		return 0, 0, remuda.Errorf(remuda.Invalid, "%.80s is no token of a page", p.Token).WithHint("begin with a pageToken of null")
+	}
+	return position, size, nil
+}
+
+// nextToken names the page after a position; null if there is none.
+func nextToken(more bool, position int64) any {
+	if !more {
+		return nil
+	}
+	return strconv.FormatInt(position, 10)
+}

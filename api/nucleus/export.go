@@ -1,0 +1,153 @@
+package nucleus
+
+import (
+	"bufio"
+	"encoding/json"
+	"io"
+
+	"remuda"
+	"remuda/flow"
+	"remuda/store"
+)
+
+func exportRoutes() map[string]handler {
+	return map[string]handler{
+		"GET dataset/{ds}/exportForTraining": func(s *Server, r *request) (any, error) {
+			return s.exportForTraining(r, flow.Source{Dataset: r.param("ds")})
+		},
+		"POST dataset/{ds}/exportForTrainingPage": func(s *Server, r *request) (any, error) {
+			return s.exportForTrainingPage(r, flow.Source{Dataset: r.param("ds")})
+		},
+		"GET slice/{slc}/exportForTraining": func(s *Server, r *request) (any, error) {
+			return s.exportForTraining(r, flow.Source{Slice: r.param("slc")})
+		},
+		"POST slice/{slc}/exportForTrainingPage": func(s *Server, r *request) (any, error) {
+			return s.exportForTrainingPage(r, flow.Source{Slice: r.param("slc")})
+		},
+	}
+}
+
+// trainingTypes are the arrays that every row of an export has.
+func trainingTypes() []string {
+	return []string{"box", "polygon", "line", "keypoints", "cuboid", "category", "multicategory"}
+}
+
+// appendTrainingRow writes an item with its annotations, or with predictions of it:
+// all seven arrays, and one object or null as segmentation.
+func appendTrainingRow(b []byte, item json.RawMessage, row flow.AnnotatedItem) []byte {
+	groups := make(map[string][]store.Annotation)
+	for _, a := range row.Annotations {
+		key := annotationKey(a.Type)
+		groups[key] = append(groups[key], a)
+	}
+	b = append(append(b, `{"item":`...), item...)
+	b = append(b, `,"segmentation":`...)
+	if masks := groups["segmentation"]; len(masks) > 0 {
+		b = append(b, annotationJSON(masks[0], row.Item.ReferenceID)...)
+	} else {
+		b = append(b, "null"...)
+	}
+	for _, name := range trainingTypes() {
+		b = append(append(append(b, `,"`...), name...), `":[`...)
+		for i, a := range groups[name] {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = append(b, annotationJSON(a, row.Item.ReferenceID)...)
+		}
+		b = append(b, ']')
+	}
+	return append(b, '}')
+}
+
+// exportForTraining answers with every row of a source, as it reads them.
+func (s *Server) exportForTraining(r *request, from flow.Source) (any, error) {
+	if err := s.checkSource(r, from); err != nil {
+		return nil, err
+	}
+	return stream(func(w io.Writer) error {
+		out := bufio.NewWriterSize(w, 64<<10)
+		head := `{"exportedRows":[`
+		err := s.Flow.EachTrainingRow(r.Context(), r.caller, from, func(row flow.AnnotatedItem) error {
+			item, err := s.trainingItem(r, row.Item, false)
+			if err != nil {
+				return err
+			}
+			_, err = out.Write(appendTrainingRow([]byte(head), item, row))
+			head = ","
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		if head != "," {
+			if _, err := out.WriteString(head); err != nil {
+				return err
+			}
+		}
+		if _, err := out.WriteString("]}"); err != nil {
+			return err
+		}
+		return out.Flush()
+	}), nil
+}
+
+// checkSource says what is wrong with a source before an answer begins.
+func (s *Server) checkSource(r *request, from flow.Source) error {
+	_, err := s.Flow.TrainingPage(r.Context(), r.caller, from, -1, 1)
+	return err
+}
+
+func (s *Server) exportForTrainingPage(r *request, from flow.Source) (any, error) {
+	var query struct {
+		pageRequest
+		Query              string `json:"query"`
+		Chip               bool   `json:"chip"`
+		OnlyMostRecentTask bool   `json:"onlyMostRecentTask"`
+	}
+	if err := r.json(&query); err != nil {
+		return nil, err
+	}
+	after, size, err := query.after()
+	if err != nil {
+		return nil, err
+	}
+	from.Query = query.Query
+	rows, err := s.Flow.TrainingPage(r.Context(), r.caller, from, after, size+1)
+	if err != nil {
+		return nil, err
+	}
+	more := len(rows) > size
+	rows = rows[:min(size, len(rows))]
+	data := []byte{'['}
+	for i, row := range rows {
+		if query.OnlyMostRecentTask {
+			row.Annotations = flow.MostRecentTask(row.Annotations)
+		}
+		item, err := s.trainingItem(r, row.Item, query.Chip)
+		if err != nil {
+			return nil, err
+		}
+		if i > 0 {
+			data = append(data, ',')
+		}
+		data = appendTrainingRow(data, item, row)
+	}
+	if more {
+		after = rows[len(rows)-1].Item.Position
+	}
+	return map[string]any{"data": json.RawMessage(append(data, ']')), "nextPageToken": nextToken(more, after)}, nil
+}
+
+// trainingItem writes the item of a row of an export.
+func (s *Server) trainingItem(r *request, item store.Item, mirror bool) (json.RawMessage, error) {
+	wire, err := s.itemJSON(r, item, mirror)
+	if err != nil {
+		return nil, err
+	}
+	text, err := json.Marshal(wire)
+	if err != nil {
+		return nil, remuda.Errorf(remuda.Internal, "write item %s: %w", item.ID, err)
+	}
+	return text, nil
+}

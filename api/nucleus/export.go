@@ -98,6 +98,10 @@ func (s *Server) checkSource(r *request, from flow.Source) error {
 	return err
 }
 
+// maxTrainingPage is how many rows a page of an export has at most, however many
+// are asked for: the client goes on until there is no next page.
+const maxTrainingPage = 2000
+
 func (s *Server) exportForTrainingPage(r *request, from flow.Source) (any, error) {
 	var query struct {
 		pageRequest
@@ -112,7 +116,7 @@ func (s *Server) exportForTrainingPage(r *request, from flow.Source) (any, error
 	if err != nil {
 		return nil, err
 	}
-	from.Query = query.Query
+	size, from.Query = min(size, maxTrainingPage), query.Query
 	rows, err := s.Flow.TrainingPage(r.Context(), r.caller, from, after, size+1)
 	if err != nil {
 		return nil, err

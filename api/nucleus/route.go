@@ -1,6 +1,7 @@
 package nucleus
 
 import (
+	"io"
 	"net/http"
 	"net/url"
 	"slices"
@@ -33,7 +34,7 @@ type request struct {
 	params map[string]string
 }
 
-// handler carries out a call; what it returns is sent as JSON.
+// handler carries out a call; what it returns is sent as JSON, a stream as what it writes.
 type handler func(s *Server, r *request) (any, error)
 
 // route is a method and a pattern: segments that match themselves, {name} for
@@ -53,7 +54,7 @@ func New(s Server) *Server {
 	s.routes = nil
 	for _, group := range []map[string]handler{
 		datasetRoutes(), itemRoutes(), uploadRoutes(), tagRoutes(), jobRoutes(),
-		annotationRoutes(), taxonomyRoutes(),
+		annotationRoutes(), taxonomyRoutes(), exportRoutes(),
 	} {
 		for name, handle := range group {
 			method, pattern, _ := strings.Cut(name, " ")
@@ -74,9 +75,20 @@ func (s *Server) Routes() []string {
 	return names
 }
 
+// stream writes an answer that is too large to be held in memory, as JSON. An
+// error leaves it cut off, which no client takes for whole.
+type stream func(w io.Writer) error
+
 // ServeHTTP answers one call, always with JSON.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	answer, err := s.call(w, r)
+	if write, ok := answer.(stream); ok && err == nil {
+		w.Header().Set("Content-Type", "application/json")
+		if err := write(w); err != nil && s.Fail != nil {
+			s.Fail(r, err)
+		}
+		return
+	}
 	if err == nil {
 		err = httpx.WriteJSON(w, http.StatusOK, answer)
 		if err == nil {

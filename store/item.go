@@ -246,9 +246,18 @@ func itemTables() []string {
 	return []string{"annotation", "metadata_value", "item_text", "box_group", "slice_member", "slice_pin", "evaluation_match", "embedding"}
 }
 
-// DeleteItem removes an item of the caller's world with its annotations and all else that hangs on it.
+// DeleteItem removes an item of the caller's world with its annotations and all
+// else that hangs on it. One that a frozen slice holds is a conflict.
 func (tx *Tx) DeleteItem(id string) error {
-	if _, err := tx.Item(id); err != nil {
+	item, err := tx.Item(id)
+	if err != nil {
+		return err
+	}
+	slice, err := one(tx, "frozen slice", scalar[string], "SELECT slice.id FROM slice_member JOIN slice ON slice.id = slice_member.slice WHERE slice_member.item = $1 AND slice.frozen <> '' LIMIT 1", id)
+	if err == nil {
+		return remuda.Errorf(remuda.Conflict, "item %s is in the frozen slice %s", item.ReferenceID, slice).WithHint("delete the slice first")
+	}
+	if remuda.CodeOf(err) != remuda.NotFound {
 		return err
 	}
 	if err := tx.notFrozen(id); err != nil {
@@ -275,7 +284,7 @@ func (tx *Tx) deleteItems(ids []string) error {
 
 // datasetTables hold rows that go with their dataset: tables with a column
 // "dataset". Each stands after those whose rows refer to its own.
-func datasetTables() []string { return []string{"taxonomy", "upload"} }
+func datasetTables() []string { return []string{"taxonomy", "upload", "embedding_index", "slice"} }
 
 // RemoveDataset takes away rows of a hidden dataset, at most about n items with
 // all that hangs on them, and says whether it was the last of them.
@@ -293,13 +302,13 @@ func (tx *Tx) RemoveDataset(id string, n int) (done bool, err error) {
 	if len(items) > 0 {
 		return false, tx.deleteItems(items)
 	}
+	if _, err := tx.exec("DELETE FROM tag WHERE subject = $1 OR subject IN (SELECT id FROM slice WHERE dataset = $1)", id); err != nil {
+		return false, err
+	}
 	for _, table := range datasetTables() {
 		if _, err := tx.exec("DELETE FROM "+table+" WHERE dataset = $1", id); err != nil {
 			return false, err
 		}
-	}
-	if _, err := tx.exec("DELETE FROM tag WHERE subject = $1", id); err != nil {
-		return false, err
 	}
 	_, err = tx.exec("DELETE FROM dataset WHERE id = $1", id)
 	return true, err

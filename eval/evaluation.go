@@ -141,7 +141,7 @@ func Evaluate(truth remuda.Dataset, predictions []remuda.Annotation, o Options) 
 		}
 	}
 	e := &Evaluation{Categories: []CategoryScore{}, Truth: truth, Answered: numbered(predictions), Images: len(truth.Items), Predictions: len(predictions), Seed: o.Seed}
-	e.tables = newTables(truth, e.Answered, images, categories)
+	e.tables = newTables(truth.Annotations, e.Answered, images, categories, cocoLimits())
 	v := averager{weight: ones(e.Images)}
 	e.Metrics = v.coco(e.tables)[0]
 	e.APARF1 = harmonic(e.AP, e.AR100)

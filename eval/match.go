@@ -15,7 +15,7 @@ type matcher struct {
 	truth  []target
 	pairs  []pair
 	taken  []uint16 // of every target, a bit for each IoU limit
-	limit  [steps]float64
+	limit  limits
 }
 
 // target is a ground truth of the group at hand.
@@ -53,11 +53,6 @@ func (m *matcher) group(c *column, image int32, truth []remuda.Annotation, gs []
 
 // start makes the group's targets ready and notes them as to be found.
 func (m *matcher) start(c *column, image int32, truth []remuda.Annotation, gs []int32) {
-	if m.limit[0] == 0 {
-		for t := range m.limit {
-			m.limit[t] = iouLimit(t)
-		}
-	}
 	m.truth = m.truth[:0]
 	for _, g := range gs {
 		a := &truth[g]
@@ -127,7 +122,7 @@ func (m *matcher) pairUp(at int32, b geom.Box, area float64) {
 		if truth := &m.tables.truths[t.index]; truth.match < 0 {
 			truth.iou = max(truth.iou, iou)
 		}
-		if iou >= MatchIoU {
+		if iou >= m.limit[0] {
 			m.pairs = append(m.pairs, pair{int32(i), iou})
 		}
 	}

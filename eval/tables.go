@@ -133,13 +133,23 @@ func (x *index) of(id int64) int32 {
 	return place
 }
 
+// limits are the IoU at which boxes match, one a step, the lowest first.
+type limits [steps]float64
+
+func cocoLimits() (l limits) {
+	for step := range l {
+		l[step] = iouLimit(step)
+	}
+	return l
+}
+
 // newTables matches predictions to ground truth. All ids are known to be good.
-func newTables(truth remuda.Dataset, predictions []remuda.Annotation, images, categories *index) *tables {
-	truths := arrange(truth.Annotations, images, categories)
+func newTables(truth, predictions []remuda.Annotation, images, categories *index, limit limits) *tables {
+	truths := arrange(truth, images, categories)
 	answers := arrange(predictions, images, categories)
 	t := &tables{images: images.ids, columns: make([]column, len(categories.ids))}
 	t.truths, t.answers = fates(truths), fates(answers)
-	m := matcher{tables: t}
+	m := matcher{tables: t, limit: limit}
 	g, p := truths.order, answers.order
 	for k := range t.columns {
 		c := &t.columns[k]
@@ -154,7 +164,7 @@ func newTables(truth remuda.Dataset, predictions []remuda.Annotation, images, ca
 			var gs, ps []int32
 			gs, g = cut(g, truths, image, int32(k))
 			ps, p = cut(p, answers, image, int32(k))
-			m.group(c, image, truth.Annotations, gs, predictions, ps)
+			m.group(c, image, truth, gs, predictions, ps)
 		}
 		c.sort()
 	}

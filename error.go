@@ -24,6 +24,20 @@ var (
 	ErrTooFast = errors.New("too many in a short time") // unavailable: the same may work a little later
 )
 
+// Because returns an error that reads as text and has a cause, which the text
+// says already.
+func Because(cause error, format string, args ...any) error {
+	return because{fmt.Sprintf(format, args...), cause}
+}
+
+type because struct {
+	text  string
+	cause error
+}
+
+func (b because) Error() string { return b.text }
+func (b because) Unwrap() error { return b.cause }
+
 // Error is a failure with a code and, where someone can act, a hint.
 // Err's text names the action that failed, in lower case.
 type Error struct {

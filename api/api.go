@@ -10,10 +10,12 @@ import (
 	"net/netip"
 	"net/url"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
 	"remuda"
+	"remuda/api/image"
 	"remuda/api/nucleus"
 	"remuda/flow"
 	"remuda/internal/httpx"
@@ -68,6 +70,11 @@ func New(o Options) (*Server, error) {
 		{"/healthz", http.HandlerFunc(s.serveHealth)},
 		{"/metrics", http.HandlerFunc(s.serveMetrics)},
 	}
+	signed := image.Server{Flow: o.Flow, Fail: fail}
+	for prefix, handler := range signed.Faces() {
+		s.faces = append(s.faces, face{prefix, handler})
+	}
+	slices.SortFunc(s.faces, func(a, b face) int { return len(b.prefix) - len(a.prefix) })
 	return s, nil
 }
 

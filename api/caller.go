@@ -25,7 +25,7 @@ func (s *Server) authenticate(r *http.Request) (caller remuda.Caller, err error)
 		}
 		caller, err = s.o.Flow.SessionCaller(r.Context(), token, world)
 	} else {
-		err = remuda.Errorf(remuda.Unauthorized, "no API key came with the request: %w", remuda.ErrNoLogin).
+		err = remuda.Errorf(remuda.Unauthorized, "%w", remuda.Because(remuda.ErrNoLogin, "no API key came with the request")).
 			WithHint("send one as the user name of HTTP Basic with an empty password, or as a Bearer token; `remuda key create` makes one on the server's machine")
 	}
 	if err != nil {

@@ -135,5 +135,5 @@ func (f *Flow) KeyCaller(ctx context.Context, key string) (caller remuda.Caller,
 
 // noLogin says that it isn't known who asks.
 func noLogin(why string) error {
-	return remuda.Errorf(remuda.Unauthorized, "%s: %w", why, remuda.ErrNoLogin).WithHint("send a valid API key, or log in")
+	return remuda.Errorf(remuda.Unauthorized, "%w", remuda.Because(remuda.ErrNoLogin, "%s", why)).WithHint("send a valid API key, or log in")
 }

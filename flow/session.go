@@ -43,7 +43,7 @@ func (a *access) allowLogin(login, address string, now time.Time) bool {
 }
 
 func tooFast() error {
-	return remuda.Errorf(remuda.Unavailable, "log in: %w", remuda.ErrTooFast).WithHint("wait a minute and try again")
+	return remuda.Errorf(remuda.Unavailable, "%w", remuda.Because(remuda.ErrTooFast, "too many logins were tried in a short time")).WithHint("wait a minute and try again")
 }
 
 // touch notes that a key or session is in use, at most once a minute. That it
@@ -113,7 +113,7 @@ func (f *Flow) Login(ctx context.Context, login, password, address string) (toke
 }
 
 func wrongLogin() error {
-	return remuda.Errorf(remuda.Unauthorized, "name or password is wrong: %w", remuda.ErrNoLogin).WithHint("an admin can set a new password")
+	return remuda.Errorf(remuda.Unauthorized, "%w", remuda.Because(remuda.ErrNoLogin, "name or password is wrong")).WithHint("an admin can set a new password")
 }
 
 // Logout ends the session with a token, if there is one.

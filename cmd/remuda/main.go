@@ -1,5 +1,5 @@
 // Command remuda takes labeled images to a detector: it trains, evaluates,
-// predicts, compares and converts, on files alone.
+// predicts, compares and converts, on files alone, and it serves.
 package main
 
 import (
@@ -45,6 +45,10 @@ type cli struct {
 	Compare compareCmd `cmd:"" help:"Compare two evaluations of the same images."`
 	Curve   curveCmd   `cmd:"" help:"Train on growing parts of the data and show how much more labels would bring."`
 	Convert convertCmd `cmd:"" help:"Convert label files between COCO, Pascal VOC and YOLO."`
+	Serve   serveCmd   `cmd:"" help:"Serve datasets, labels and models to people and programs."`
+	Worker  workerCmd  `cmd:"" help:"Carry out a server's jobs on another machine."`
+	User    userCmd    `cmd:"" help:"Add, list and change a server's users, on its own machine."`
+	Key     keyCmd     `cmd:"" help:"Make, list and revoke a server's API keys, on its own machine."`
 	Weights weightsCmd `cmd:"" help:"Show and download pre-trained weights."`
 	Engine  engineCmd  `cmd:"" help:"Build the engine that trains and predicts."`
 	Doctor  doctorCmd  `cmd:"" help:"Show what was found on this machine."`

@@ -26,9 +26,10 @@ type place struct {
 	Database string `help:"Address of a PostgreSQL database, postgres://… (default: a file in the folder)." env:"REMUDA_DATABASE" placeholder:"URL"`
 }
 
-// files is where a server keeps the bytes of images.
+// files is where a server keeps the bytes of images, and where it may get them.
 type files struct {
-	Bucket string `help:"Bucket or folder of the images, s3://NAME?region=… (default: in the folder)." env:"REMUDA_BUCKET" placeholder:"URL"`
+	Bucket     string   `help:"Bucket or folder of the images, s3://NAME?region=… (default: in the folder)." env:"REMUDA_BUCKET" placeholder:"URL"`
+	AllowFetch []string `help:"Private addresses that image URLs may name." env:"REMUDA_ALLOW_FETCH" placeholder:"CIDR"`
 }
 
 // What stands in a server's folder.
@@ -135,7 +136,7 @@ type host struct {
 }
 
 // openHost opens database, files and queue with so many workers.
-func (p place) openHost(ctx context.Context, dir, bucket string, log *slog.Logger, workers int) (h *host, err error) {
+func (p place) openHost(ctx context.Context, dir string, bytes files, log *slog.Logger, workers int) (h *host, err error) {
 	h = &host{log: log}
 	defer func() {
 		if err != nil {
@@ -146,6 +147,10 @@ func (p place) openHost(ctx context.Context, dir, bucket string, log *slog.Logge
 	if err := p.checkDatabase(); err != nil {
 		return h, err
 	}
+	allow, err := prefixes("--allow-fetch", bytes.AllowFetch)
+	if err != nil {
+		return h, err
+	}
 	db, err := store.Open(ctx, p.database(dir), store.Options{Logger: log})
 	if err != nil {
 		return h, err
@@ -154,6 +159,7 @@ func (p place) openHost(ctx context.Context, dir, bucket string, log *slog.Logge
 	if err := jobs.Migrate(ctx, db.Writer(), string(db.Dialect())); err != nil {
 		return h, err
 	}
+	bucket := bytes.Bucket
 	if bucket == "" {
 		bucket = filepath.Join(dir, filesFolder)
 	}
@@ -162,7 +168,7 @@ func (p place) openHost(ctx context.Context, dir, bucket string, log *slog.Logge
 		return h, err
 	}
 	h.close = append(h.close, func() { _ = blobs.Close() })
-	h.flow = &flow.Flow{DB: db, Blobs: blobs, Log: log, Now: time.Now, Limits: flow.DefaultLimits()}
+	h.flow = &flow.Flow{DB: db, Blobs: blobs, Fetcher: newFetcher(allow), Log: log, Now: time.Now, Limits: flow.DefaultLimits()}
 	handlers := make(map[string]jobs.Handler)
 	for kind, handle := range h.flow.JobHandlers() {
 		handlers[kind] = handle

@@ -31,7 +31,6 @@ type serveCmd struct {
 	TLSKey       string   `name:"tls-key" help:"The certificate's key, a PEM file." env:"REMUDA_TLS_KEY" placeholder:"FILE" and:"tls"`
 	TrustProxy   []string `help:"Addresses of proxies whose word is taken for who sends a request." env:"REMUDA_TRUST_PROXY" placeholder:"CIDR"`
 	InsecureHTTP bool     `name:"insecure-http" help:"Listen beyond this machine without TLS: passwords and keys can be read on the way." env:"REMUDA_INSECURE_HTTP"`
-	AllowFetch   []string `help:"Private addresses that image URLs may name." env:"REMUDA_ALLOW_FETCH" placeholder:"CIDR"`
 	Workers      *int     `help:"Jobs to run at once; 0 leaves them to remuda worker (default: one a processor)." env:"REMUDA_WORKERS" placeholder:"N"`
 }
 
@@ -59,7 +58,7 @@ func (c *serveCmd) Run(m *Main) error {
 		return err
 	}
 	defer listener.Close()
-	h, err := c.openHost(m.ctx, dir, c.Bucket, log, workers(c.Workers))
+	h, err := c.openHost(m.ctx, dir, c.files, log, workers(c.Workers))
 	if err != nil {
 		return err
 	}

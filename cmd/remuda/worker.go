@@ -9,8 +9,7 @@ import (
 type workerCmd struct {
 	place
 	files
-	AllowFetch []string `help:"Private addresses that image URLs may name." env:"REMUDA_ALLOW_FETCH" placeholder:"CIDR"`
-	Workers    *int     `help:"Jobs to run at once (default: one a processor)." env:"REMUDA_WORKERS" placeholder:"N"`
+	Workers *int `help:"Jobs to run at once (default: one a processor)." env:"REMUDA_WORKERS" placeholder:"N"`
 }
 
 // Run carries out jobs until it is told to stop.
@@ -30,7 +29,7 @@ func (c *workerCmd) Run(m *Main) error {
 		return err
 	}
 	defer release()
-	h, err := c.openHost(m.ctx, dir, c.Bucket, m.logger(), workers(c.Workers))
+	h, err := c.openHost(m.ctx, dir, c.files, m.logger(), workers(c.Workers))
 	if err != nil {
 		return err
 	}

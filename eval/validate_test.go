@@ -54,20 +54,41 @@ func (c clientCase) boxes() Boxes {
 	return Boxes{Items: c.Items, Truth: turn(c.Truth), Predictions: turn(c.Predictions)}
 }
 
-func TestValidateEqualsTheClientsOwnMetrics(t *testing.T) {
-	const tolerance = 1e-9 // the client adds epsilons to its denominators, and its areas come from polygons
-	data, err := os.ReadFile("testdata/validate.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var cases []clientCase
-	if err := json.Unmarshal(data, &cases); err != nil {
-		t.Fatal(err)
-	}
+func clientCases(t *testing.T) (cases []clientCase) {
+	t.Helper()
+	readJSON(t, "testdata/validate.json", &cases)
 	if len(cases) < 100 {
 		t.Fatalf("%d cases", len(cases))
 	}
-	for n, c := range cases {
+	return cases
+}
+
+func readJSON(t *testing.T, path string, to any) {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(data, to); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestErrorCountsEqualTIDEs(t *testing.T) {
+	var want [][7]int
+	readJSON(t, "testdata/tide.json", &want)
+	for n, c := range clientCases(t) {
+		e := errorCounts(paired(t, c.boxes(), LabelRule{}, 0.5))
+		got := [7]int{e.TruePositive, e.Localization, e.Classification, e.Both, e.Duplicate, e.Background, e.Missed}
+		if got != want[n] {
+			t.Fatalf("case %d: %v, want %v", n, got, want[n])
+		}
+	}
+}
+
+func TestValidateEqualsTheClientsOwnMetrics(t *testing.T) {
+	const tolerance = 1e-9 // the client adds epsilons to its denominators, and its areas come from polygons
+	for n, c := range clientCases(t) {
 		for _, f := range []BoxFunction{BoxIoU, BoxPrecision, BoxRecall} {
 			v := validated(t, f, c.boxes(), BoxArguments{EnforceLabels: c.Enforce, IoU: c.IoU, Confidence: c.Confidence})
 			for item, want := range c.Want[f] {

@@ -157,14 +157,7 @@ func compare(a, b remuda.Dataset) (float64, error) {
 		return 0, wrong("%d images, %d boxes, %d categories became %d, %d, %d",
 			len(a.Items), len(a.Annotations), len(a.Categories), len(b.Items), len(b.Annotations), len(b.Categories))
 	}
-	names := func(d remuda.Dataset) map[int64]string {
-		m := make(map[int64]string)
-		for _, c := range d.Categories {
-			m[c.ID] = c.Name
-		}
-		return m
-	}
-	namesA, namesB := names(a), names(b)
+	namesA, namesB := categoryNames(a.Categories), categoryNames(b.Categories)
 	ofA, ofB := remuda.ByItem(a.Annotations), remuda.ByItem(b.Annotations)
 	files := make(map[string]remuda.Item)
 	for _, item := range b.Items {
@@ -172,21 +165,46 @@ func compare(a, b remuda.Dataset) (float64, error) {
 	}
 	largest := 0.0
 	for _, item := range a.Items {
-		other, ok := files[item.File]
-		if !ok || item.Width != other.Width || item.Height != other.Height {
-			return 0, wrong("the image %s of %d × %d is not there again", item.File, item.Width, item.Height)
+		other := files[item.File]
+		difference, err := compareItem(labeledItem{item, ofA[item.ID], namesA}, labeledItem{other, ofB[other.ID], namesB})
+		if err != nil {
+			return 0, err
 		}
-		list, again := ofA[item.ID], ofB[other.ID]
-		if len(list) != len(again) {
-			return 0, wrong("%d boxes of %s became %d", len(list), item.File, len(again))
+		largest = max(largest, difference)
+	}
+	return largest, nil
+}
+
+func categoryNames(categories []remuda.Category) map[int64]string {
+	names := make(map[int64]string)
+	for _, c := range categories {
+		names[c.ID] = c.Name
+	}
+	return names
+}
+
+// labeledItem is an image with its boxes, and what their categories are called.
+type labeledItem struct {
+	item  remuda.Item
+	boxes []remuda.Annotation
+	names map[int64]string
+}
+
+// compareItem is compare for one image.
+func compareItem(a, b labeledItem) (largest float64, err error) {
+	wrong := func(format string, args ...any) error { return remuda.Errorf(remuda.Internal, format, args...) }
+	if a.item.File != b.item.File || a.item.Width != b.item.Width || a.item.Height != b.item.Height {
+		return 0, wrong("the image %s of %d × %d is not there again", a.item.File, a.item.Width, a.item.Height)
+	}
+	if len(a.boxes) != len(b.boxes) {
+		return 0, wrong("%d boxes of %s became %d", len(a.boxes), a.item.File, len(b.boxes))
+	}
+	for i, x := range a.boxes {
+		y := b.boxes[i]
+		if a.names[x.CategoryID] != b.names[y.CategoryID] || x.Crowd != y.Crowd {
+			return 0, wrong("box %d of %s became another category", i+1, a.item.File)
 		}
-		for i, x := range list {
-			y := again[i]
-			if namesA[x.CategoryID] != namesB[y.CategoryID] || x.Crowd != y.Crowd {
-				return 0, wrong("box %d of %s became another category", i+1, item.File)
-			}
-			largest = max(largest, edgeDifference(x.Box, y.Box))
-		}
+		largest = max(largest, edgeDifference(x.Box, y.Box))
 	}
 	return largest, nil
 }

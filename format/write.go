@@ -143,12 +143,7 @@ func writeCOCO(w *bufio.Writer, d remuda.Dataset) error {
 	}
 	buf = append(buf, '{')
 	list("images", len(d.Items), func(i int) {
-		item := d.Items[i]
-		buf = fmt.Appendf(buf, `{"id": %d, "file_name": %s`, item.ID, appendText(nil, item.File))
-		if item.Width > 0 && item.Height > 0 {
-			buf = fmt.Appendf(buf, `, "width": %d, "height": %d`, item.Width, item.Height)
-		}
-		buf = append(buf, '}')
+		buf = appendItem(buf, d.Items[i])
 	})
 	buf = append(buf, ",\n"...)
 	list("annotations", len(d.Annotations), func(i int) {
@@ -156,15 +151,26 @@ func writeCOCO(w *bufio.Writer, d remuda.Dataset) error {
 	})
 	buf = append(buf, ",\n"...)
 	list("categories", len(d.Categories), func(i int) {
-		c := d.Categories[i]
-		buf = fmt.Appendf(buf, `{"id": %d, "name": %s`, c.ID, appendText(nil, c.Name))
-		if c.Supercategory != "" {
-			buf = fmt.Appendf(buf, `, "supercategory": %s`, appendText(nil, c.Supercategory))
-		}
-		buf = append(buf, '}')
+		buf = appendCategory(buf, d.Categories[i])
 	})
 	_, err := w.Write(append(buf, "}\n"...))
 	return err
+}
+
+func appendItem(b []byte, item remuda.Item) []byte {
+	b = fmt.Appendf(b, `{"id": %d, "file_name": %s`, item.ID, appendText(nil, item.File))
+	if item.Width > 0 && item.Height > 0 {
+		b = fmt.Appendf(b, `, "width": %d, "height": %d`, item.Width, item.Height)
+	}
+	return append(b, '}')
+}
+
+func appendCategory(b []byte, c remuda.Category) []byte {
+	b = fmt.Appendf(b, `{"id": %d, "name": %s`, c.ID, appendText(nil, c.Name))
+	if c.Supercategory != "" {
+		b = fmt.Appendf(b, `, "supercategory": %s`, appendText(nil, c.Supercategory))
+	}
+	return append(b, '}')
 }
 
 func appendAnnotation(b []byte, a remuda.Annotation) []byte {

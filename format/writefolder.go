@@ -18,25 +18,37 @@ import (
 // labelFiles returns each item's label file relative to its folder: the
 // image's name with another extension. Two images may not share one.
 func labelFiles(d remuda.Dataset, extension string) (map[int64]string, error) {
-	owner := make(map[string]string)
+	owners := make(labelOwners)
 	files := make(map[int64]string)
 	for _, item := range d.Items {
-		clean, wrong := cleanName(item.File)
-		if wrong != "" {
-			return nil, remuda.Errorf(remuda.Invalid, "the image's name %q %s", item.File, wrong).WithHint(nameHint)
+		file, err := owners.file(item.File, extension)
+		if err != nil {
+			return nil, err
 		}
-		if strings.TrimSpace(clean) != clean {
-			return nil, remuda.Errorf(remuda.Invalid, "the image's name %q begins or ends with a space", item.File).WithHint("rename it, or write COCO")
-		}
-		file := stem(clean) + extension
-		if other, ok := owner[file]; ok {
-			return nil, remuda.Errorf(remuda.Invalid, "the images %s and %s would share the label file %s", other, item.File, file).
-				WithHint("rename one of them, or write COCO")
-		}
-		owner[file] = item.File
 		files[item.ID] = file
 	}
 	return files, nil
+}
+
+// labelOwners are the images that label files belong to.
+type labelOwners map[string]string
+
+// file returns the label file of an image that has none yet.
+func (owners labelOwners) file(image, extension string) (string, error) {
+	clean, wrong := cleanName(image)
+	if wrong != "" {
+		return "", remuda.Errorf(remuda.Invalid, "the image's name %q %s", image, wrong).WithHint(nameHint)
+	}
+	if strings.TrimSpace(clean) != clean {
+		return "", remuda.Errorf(remuda.Invalid, "the image's name %q begins or ends with a space", image).WithHint("rename it, or write COCO")
+	}
+	file := stem(clean) + extension
+	if other, ok := owners[file]; ok {
+		return "", remuda.Errorf(remuda.Invalid, "the images %s and %s would share the label file %s", other, image, file).
+			WithHint("rename one of them, or write COCO")
+	}
+	owners[file] = image
+	return file, nil
 }
 
 // writeBelow writes a file of a folder that is being staged.
@@ -62,15 +74,7 @@ func writeVOC(folder string, d remuda.Dataset) error {
 	for _, c := range d.Categories {
 		names[c.ID] = c.Name
 	}
-	err = writeBelow(folder, labelMap, func(w *bufio.Writer) error {
-		for _, c := range d.Categories {
-			if strings.Contains(c.Name, ":") || strings.HasPrefix(c.Name, "#") || strings.TrimSpace(c.Name) != c.Name {
-				return remuda.Errorf(remuda.Invalid, "Pascal VOC's label map can't hold the category's name %q", c.Name).WithHint("rename it, or write COCO")
-			}
-			fmt.Fprintf(w, "%s:::\n", c.Name)
-		}
-		return nil
-	})
+	err = writeBelow(folder, labelMap, func(w *bufio.Writer) error { return writeLabelMap(w, d.Categories) })
 	if err != nil {
 		return err
 	}
@@ -82,6 +86,16 @@ func writeVOC(folder string, d remuda.Dataset) error {
 		if err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+func writeLabelMap(w *bufio.Writer, categories []remuda.Category) error {
+	for _, c := range categories {
+		if strings.Contains(c.Name, ":") || strings.HasPrefix(c.Name, "#") || strings.TrimSpace(c.Name) != c.Name {
+			return remuda.Errorf(remuda.Invalid, "Pascal VOC's label map can't hold the category's name %q", c.Name).WithHint("rename it, or write COCO")
+		}
+		fmt.Fprintf(w, "%s:::\n", c.Name)
 	}
 	return nil
 }
@@ -117,15 +131,9 @@ func writeYOLO(folder string, d remuda.Dataset) error {
 	if err != nil {
 		return err
 	}
-	classes := make(map[int64]int)
-	var names []string
-	for i, c := range d.Categories {
-		classes[c.ID] = i
-		names = append(names, c.Name)
-	}
-	config, err := yaml.Marshal(map[string]any{"path": ".", "train": "train.txt", "val": "train.txt", "nc": len(names), "names": names})
+	classes, config, err := yoloClasses(d.Categories)
 	if err != nil {
-		return fmt.Errorf("write data.yaml: %w", err)
+		return err
 	}
 	if err := writeBelow(folder, "data.yaml", func(w *bufio.Writer) error { w.Write(config); return nil }); err != nil {
 		return err
@@ -149,6 +157,21 @@ func writeYOLO(folder string, d remuda.Dataset) error {
 		}
 	}
 	return nil
+}
+
+// yoloClasses returns the class of each category and the data.yaml that names them.
+func yoloClasses(categories []remuda.Category) (classes map[int64]int, config []byte, err error) {
+	classes = make(map[int64]int)
+	var names []string
+	for i, c := range categories {
+		classes[c.ID] = i
+		names = append(names, c.Name)
+	}
+	config, err = yaml.Marshal(map[string]any{"path": ".", "train": "train.txt", "val": "train.txt", "nc": len(names), "names": names})
+	if err != nil {
+		return nil, nil, fmt.Errorf("write data.yaml: %w", err)
+	}
+	return classes, config, nil
 }
 
 func writeYOLOFile(w *bufio.Writer, item remuda.Item, annotations []remuda.Annotation, classes map[int64]int) error {

@@ -1,0 +1,243 @@
+package store
+
+import (
+	"strings"
+
+	"remuda"
+	"remuda/slice"
+)
+
+// Filters run in two ways. What is common is found by looking at items in
+// their order, in windows that grow, until a page is full. What is rare is
+// found through a driver: rows of an index that hold every item chosen, and
+// some more. A bounded count says which way is the shorter.
+const (
+	firstWindow  = 1_000 // positions
+	windowGrowth = 4
+	fewItems     = 20_000 // a driver with more rows is not worth following for a page
+)
+
+// FilterItems returns at most limit items (0 never cuts) that a filter chooses:
+// of a dataset of the caller's world or, if a slice is named, of its members.
+// They lie behind a position (-1 for all) in the dataset's order. A filter of
+// boxes chooses the items that have such a box.
+func (tx *Tx) FilterItems(dataset, sliceID string, f slice.Filter, after int64, n int) ([]Item, error) {
+	if f.Level == slice.Boxes {
+		f = slice.Filter{Level: slice.Items, Where: slice.Quantified{Quantifier: slice.Any, Of: slice.AllBoxes, Where: f.Where}}
+	}
+	run, err := tx.newFilterRun(dataset, sliceID, f)
+	if err != nil {
+		return nil, err
+	}
+	found := []Item{}
+	err = run.inWindows(after, func(q *filterSQL, from, window string) (full bool, err error) {
+		rest := 0
+		if n > 0 {
+			rest = n - len(found)
+		}
+		items, err := all(tx, scanItem, "SELECT "+itemColumns+" FROM "+from+" WHERE "+run.where(q)+window+
+			" ORDER BY item.position LIMIT "+q.arg(limit(rest)), q.args...)
+		found = append(found, items...)
+		return n > 0 && len(found) >= n, err
+	})
+	return found, err
+}
+
+// BoxCursor is a place in the order of a dataset's boxes: that of their items, then of their ids.
+type BoxCursor struct {
+	Position int64 // of the item; -1 before the first
+	ID       string
+}
+
+// FoundBox is a box that a filter chose.
+type FoundBox struct {
+	Position   int64 // of its item
+	Annotation Annotation
+}
+
+// FilterBoxes is FilterItems for current annotations and predictions of type
+// box. A filter of items chooses all boxes of its items. In a slice of objects
+// only its members are looked at.
+func (tx *Tx) FilterBoxes(dataset, sliceID string, f slice.Filter, after BoxCursor, n int) ([]FoundBox, error) {
+	run, err := tx.newFilterRun(dataset, sliceID, f)
+	if err != nil {
+		return nil, err
+	}
+	run.boxes = true
+	found := []FoundBox{}
+	err = run.inWindows(after.Position-1, func(q *filterSQL, from, window string) (full bool, err error) {
+		rest := 0
+		if n > 0 {
+			rest = n - len(found)
+		}
+		where := run.where(q) + window
+		position := q.arg(after.Position)
+		where += " AND (item.position > " + position + " OR a.id > " + q.arg(after.ID) + ")"
+		boxes, err := all(tx, scanFoundBox, "SELECT item.position, "+qualified("a", annotationColumns)+" FROM "+from+tx.inOrder()+
+			"annotation a ON a.item = item.id WHERE "+where+" ORDER BY item.position, a.id LIMIT "+q.arg(limit(rest)), q.args...)
+		found = append(found, boxes...)
+		return n > 0 && len(found) >= n, err
+	})
+	return found, err
+}
+
+func scanFoundBox(row rowScanner) (b FoundBox, err error) {
+	b.Annotation, err = scanAnnotation(prefixed{row, []any{&b.Position}})
+	return b, err
+}
+
+// CountFiltered returns how many items, or boxes if it is a filter of those,
+// FilterItems or FilterBoxes would find.
+func (tx *Tx) CountFiltered(dataset, sliceID string, f slice.Filter) (int64, error) {
+	run, err := tx.newFilterRun(dataset, sliceID, f)
+	if err != nil {
+		return 0, err
+	}
+	run.boxes = f.Level == slice.Boxes
+	q := run.query()
+	if only, ok := run.onlyDriver(q); ok {
+		return one(tx, "count", scalar[int64], "SELECT COUNT(*) FROM ("+only+") d", q.args...)
+	}
+	driver, err := run.bestDriver(noLimit)
+	if err != nil {
+		return 0, err
+	}
+	q = run.query()
+	from := run.from(q, driver)
+	if run.boxes {
+		from += tx.inOrder() + "annotation a ON a.item = item.id"
+	}
+	return one(tx, "count", scalar[int64], "SELECT COUNT(*) FROM "+from+" WHERE "+run.where(q), q.args...)
+}
+
+// inOrder joins a table that SQLite must read after the one before; PostgreSQL knows what it does.
+func (tx *Tx) inOrder() string {
+	if tx.dialect == SQLite {
+		return " CROSS JOIN "
+	}
+	return " JOIN "
+}
+
+// filterRun is a filter under way.
+type filterRun struct {
+	tx          *Tx
+	dataset     string
+	slice       Slice // ID is "" for the whole dataset
+	filter      slice.Filter
+	evaluations map[string]string
+	boxes       bool // rows are boxes
+}
+
+func (tx *Tx) newFilterRun(dataset, sliceID string, f slice.Filter) (*filterRun, error) {
+	if _, err := tx.Dataset(dataset); err != nil {
+		return nil, err
+	}
+	run := &filterRun{tx: tx, dataset: dataset, filter: f, evaluations: make(map[string]string)}
+	if sliceID != "" {
+		s, err := tx.Slice(sliceID)
+		if err != nil {
+			return nil, err
+		}
+		if s.Dataset != dataset {
+			return nil, remuda.Errorf(remuda.NotFound, "there is no slice %s in dataset %s", sliceID, dataset)
+		}
+		run.slice = s
+	}
+	for _, name := range f.Evaluations() {
+		id, err := tx.evaluationNamed(name)
+		if err != nil {
+			return nil, err
+		}
+		run.evaluations[name] = id
+	}
+	return run, tx.tunePlanner()
+}
+
+// evaluationNamed returns the id of an evaluation of the caller's world: by its id, else the newest of that name.
+func (tx *Tx) evaluationNamed(name string) (string, error) {
+	id, err := one(tx, "evaluation", scalar[string],
+		"SELECT id FROM evaluation WHERE world = $1 AND (id = $2 OR name = $2) ORDER BY CASE WHEN id = $2 THEN 0 ELSE 1 END, id DESC LIMIT 1", tx.Caller.World, name)
+	if remuda.CodeOf(err) == remuda.NotFound {
+		return "", remuda.Errorf(remuda.Invalid, "read filter: there is no evaluation %q", name).WithHint("name one that has been made, by its id or name")
+	}
+	return id, err
+}
+
+// tunePlanner tells PostgreSQL, for this transaction, that compiling a plan or
+// keeping one for other values of its parameters costs more than it saves.
+func (tx *Tx) tunePlanner() error {
+	if tx.dialect != Postgres {
+		return nil
+	}
+	_, err := tx.exec("SELECT set_config('jit', 'off', TRUE), set_config('plan_cache_mode', 'force_custom_plan', TRUE), set_config('work_mem', '32MB', TRUE)")
+	return err
+}
+
+func (r *filterRun) query() *filterSQL {
+	return &filterSQL{dialect: r.tx.dialect, dataset: r.dataset, evaluations: r.evaluations}
+}
+
+// where is the whole condition on the rows.
+func (r *filterRun) where(q *filterSQL) string {
+	parts := []string{"item.dataset = " + q.arg(r.dataset)}
+	if r.boxes {
+		parts = append(parts, currentBox)
+	}
+	if r.slice.ID != "" {
+		member := "EXISTS (SELECT 1 FROM slice_member m WHERE m.slice = " + q.arg(r.slice.ID) + " AND m.item = item.id"
+		if r.boxes {
+			member += " AND m.annotation IN ('', a.id)"
+		}
+		parts = append(parts, member+")")
+	}
+	return strings.Join(append(parts, q.cond(r.filter.Where, false)), " AND ")
+}
+
+// inWindows calls do with windows of positions behind one, until a page is full
+// or the dataset has no more, or once with a driver that has few rows. from is
+// the table item, window the condition on it.
+func (r *filterRun) inWindows(after int64, do func(q *filterSQL, from, window string) (full bool, err error)) error {
+	for size, first := int64(firstWindow), true; ; size, first = size*windowGrowth, false {
+		last, more, err := r.windowEnd(after, size)
+		if err != nil {
+			return err
+		}
+		q := r.query()
+		from := r.from(q, nil)
+		full, err := do(q, from, " AND item.position > "+q.arg(after)+" AND item.position <= "+q.arg(last))
+		if err != nil || full || !more {
+			return err
+		}
+		after = last
+		if !first {
+			continue
+		}
+		driver, err := r.bestDriver(fewItems)
+		if err != nil {
+			return err
+		}
+		if driver != nil {
+			q := r.query()
+			from := r.from(q, driver)
+			_, err = do(q, from, " AND item.position > "+q.arg(after))
+			return err
+		}
+	}
+}
+
+// windowEnd returns the position of the last of so many items behind one, and whether there may be more.
+func (r *filterRun) windowEnd(after, size int64) (last int64, more bool, err error) {
+	last, err = one(r.tx, "more", scalar[int64], "SELECT position FROM item WHERE dataset = $1 AND position > $2 ORDER BY position LIMIT 1 OFFSET $3", r.dataset, after, size-1)
+	if remuda.CodeOf(err) == remuda.NotFound {
+		return noLimit, false, nil
+	}
+	return last, true, err
+}
+
+// from is the table item, by way of a driver if there is one.
+func (r *filterRun) from(q *filterSQL, driver driver) string {
+	if driver == nil {
+		return "item"
+	}
+	return "(" + distinct(driver(q)) + ") d" + r.tx.inOrder() + "item ON item.id = d.item"
+}

@@ -175,12 +175,12 @@ func overlap(a, b geom.Box) float64 {
 	return a.IoU(b)
 }
 
-// drawable reports whether a box has an area, and edges whose squares are
-// still exact enough.
+// drawable reports whether a box has an area, and edges that are numbers and
+// not beyond all images, so that sums and squares of them are numbers too.
 func drawable(b geom.Box) bool {
-	const far = 1e9                                              // pixels; no image is as large
-	inside := func(v float64) bool { return math.Abs(v) <= far } // false for NaN
-	return inside(b.X0) && inside(b.Y0) && inside(b.X1) && inside(b.Y1) && !b.Empty() && b.Area() > 0
+	const far = 1e9 // pixels
+	inside := func(v float64) bool { return math.Abs(v) <= far }
+	return inside(b.X0) && inside(b.Y0) && inside(b.X1) && inside(b.Y1) && b.Area() > 0
 }
 
 // byCategory returns the indices of the boxes of every category.

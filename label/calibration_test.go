@@ -99,7 +99,7 @@ func TestBiasInWords(t *testing.T) {
 // often as it says, over many labelers with 40 images each.
 func TestReportsRecoverWhatWasPlanted(t *testing.T) {
 	const rounds, images = 300, 40
-	p := person{miss: 0.12, extra: 0.1, confuse: 0.07, bias: [4]float64{3, 0, -2, 1}, noise: 2}
+	p := person{miss: 0.12, extra: 0.1, confuse: 0.07, bias: [4]float64{3, -1.5, -2, 1}, noise: 2}
 	r := rand.New(rand.NewPCG(9, 10))
 	covered := make(map[string]int)
 	sum := make(map[string]float64)

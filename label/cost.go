@@ -109,7 +109,7 @@ func NewLedger(efforts []Effort, yields []Yield, prices Prices) Ledger {
 	}
 	var overhead account
 	for _, e := range efforts {
-		cost, completed := prices.Of(e), l.completed[e.Task] && !e.Quality
+		cost, completed := prices.Of(e), l.completed[e.Task]
 		total.add(e, cost, completed)
 		batches.of(e.Batch).add(e, cost, completed)
 		if e.Quality {

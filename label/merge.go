@@ -76,9 +76,9 @@ func (m Merged) Disputed() (boxes []MergedBox) {
 // Boxes stand for one object when they overlap by o.IoU on average. Starting
 // from the attempt that agrees most with the others, the boxes of each next
 // one are assigned to the objects so far, within their category, so that the
-// sum of IoUs is greatest; then objects of different categories that overlap
-// as much, drawn by different attempts, are taken for one object whose
-// category is disputed. An object has at most one box of an attempt.
+// sum of IoUs is greatest; then objects of any category that overlap as much
+// and were drawn by different attempts are taken for one, whose category is
+// disputed. An object has at most one box of an attempt.
 //
 // Presence is decided by votes: an object is kept when at least half of the
 // attempts drew it, so of two attempts each one's boxes are kept, since people
@@ -94,7 +94,7 @@ func Merge(attempts []Answer, o Options) Merged {
 	for _, objects := range g.perCategory() {
 		g.objects = append(g.objects, objects...)
 	}
-	g.joinCategories()
+	g.join()
 	for _, members := range g.objects {
 		m.Boxes = append(m.Boxes, g.merge(members))
 	}
@@ -197,9 +197,9 @@ func (g *grouping) overlap(a, b object) float64 {
 	return sum / float64(len(a)*len(b))
 }
 
-// joinCategories makes one of objects that differ in category only, those that
+// join makes one of objects that overlap, whatever their categories, those that
 // overlap most first.
-func (g *grouping) joinCategories() {
+func (g *grouping) join() {
 	var open, whole []object // those that all attempts drew have nothing to join with
 	for _, o := range g.objects {
 		if len(o) < len(g.attempts) {
@@ -211,7 +211,7 @@ func (g *grouping) joinCategories() {
 	var near []Pair
 	for j := range open {
 		for i := range j {
-			if v := g.overlap(open[i], open[j]); v >= g.least && g.box(open[i][0]).Category != g.box(open[j][0]).Category {
+			if v := g.overlap(open[i], open[j]); v >= g.least {
 				near = append(near, Pair{i, j, v})
 			}
 		}
@@ -223,7 +223,7 @@ func (g *grouping) joinCategories() {
 	}
 	for _, p := range near {
 		a, b := in[p.A], in[p.B]
-		if a == b || g.shareAttempt(open[a], open[b]) || g.overlap(open[a], open[b]) < g.least {
+		if g.shareAttempt(open[a], open[b]) || g.overlap(open[a], open[b]) < g.least {
 			continue
 		}
 		open[a] = append(open[a], open[b]...)

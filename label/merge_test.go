@@ -36,6 +36,7 @@ func TestCompareByHand(t *testing.T) {
 		{"one of two twins is extra", answer(cat, cat), answer(cat), []Pair{{0, 0, 1}}, nil, nil, []int{1}},
 		{"the best pairing, not the nearest first", answer(box("cat", 0, 0, 10, 10), box("cat", 3, 0, 13, 10)), answer(box("cat", 2, 0, 12, 10), box("cat", 5, 0, 15, 10)),
 			[]Pair{{0, 0, 8.0 / 12}, {1, 1, 8.0 / 12}}, nil, nil, nil},
+		{"beyond all images", answer(box("cat", 0, 0, 1e10, 10)), answer(box("cat", 0, 0, 1e10, 10)), nil, nil, []int{0}, []int{0}},
 		{"its own category first", answer(box("dog", 0, 0, 10, 10), box("cat", 1, 0, 11, 10)), answer(cat, box("dog", 1, 0, 11, 10)),
 			[]Pair{{1, 0, 9.0 / 11}, {0, 1, 9.0 / 11}}, nil, nil, nil},
 	} {
@@ -117,6 +118,30 @@ func TestTwoObjectsInOnePlaceStayTwo(t *testing.T) {
 	both := answer(box("horse", 0, 0, 10, 10), box("rider", 0, 0, 10, 9))
 	m := Merge([]Answer{both, answer(box("horse", 0, 0, 10, 10)), answer(box("rider", 0, 0, 10, 9))}, Options{})
 	if len(m.Boxes) != 2 || m.Boxes[0].Votes != 2 || m.Boxes[1].Votes != 2 {
+		t.Errorf("got %+v", m.Boxes)
+	}
+}
+
+// In a row of boxes where each overlaps the next only, the middle one belongs to
+// its nearer neighbour.
+func TestTheMiddleOfARowGoesWithTheNearer(t *testing.T) {
+	left, middle, right := geom.Box{X0: 0, X1: 10, Y1: 10}, geom.Box{X0: 2.5, X1: 12.5, Y1: 10}, geom.Box{X0: 5.5, X1: 15.5, Y1: 10}
+	for _, categories := range [][3]string{{"cat", "cat", "cat"}, {"cat", "dog", "fox"}, {"fox", "dog", "cat"}} {
+		m := Merge([]Answer{
+			{Boxes: []Box{{Category: categories[2], Box: right}}},
+			{Boxes: []Box{{Category: categories[1], Box: middle}}},
+			{Boxes: []Box{{Category: categories[0], Box: left}}},
+		}, Options{})
+		if len(m.Boxes) != 2 || m.Boxes[0].Votes != 1 || m.Boxes[1].Box.Box.X0 != 1.25 {
+			t.Errorf("%v: got %+v", categories, m.Boxes)
+		}
+	}
+}
+
+func TestBoxesThatCannotBeDrawnAreLeftOut(t *testing.T) {
+	good := box("cat", 0, 0, 10, 10)
+	bad := answer(box("cat", 5, 5, 5, 9), box("cat", 9, 0, 3, 10), box("cat", math.NaN(), 0, 3, 10), box("cat", 0, 0, 1e10, 10), good)
+	if m := Merge([]Answer{bad, bad}, Options{}); len(m.Boxes) != 1 || m.Boxes[0].Box.Box != good.Box || m.Agreement != 1 {
 		t.Errorf("got %+v", m.Boxes)
 	}
 }

@@ -70,7 +70,8 @@ type HistogramBucket struct {
 	Count    int
 }
 
-// ErrorCounts are TIDE's counts: of predictions, and of missed ground truth.
+// ErrorCounts are TIDE's counts, of predictions and of missed ground truth, with
+// the charts' IoU threshold as the foreground.
 type ErrorCounts struct {
 	TruePositive, Localization, Classification, Both, Duplicate, Background, Missed int
 }

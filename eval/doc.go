@@ -20,4 +20,11 @@
 //
 // The one known departure from pycocotools: it takes a ground truth whose id
 // is 0 for unmatched; here every id is good.
+//
+// # Labeled boxes
+//
+// A server's evaluations know labels, not category ids, and are looked at in many
+// ways: Pair makes a row of every prediction and every miss under a LabelRule,
+// NewCharts and CountRows count rows, Rank orders evaluations, Validate scores
+// items one by one. AP is COCO's there too, from the same tables.
 package eval

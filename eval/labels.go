@@ -108,7 +108,8 @@ func (r LabelRule) categories() (func(string) string, error) {
 	for _, g := range r.Groups {
 		for _, label := range g.Labels {
 			if other, taken := of[label]; taken && other != g.Category {
-				return nil, remuda.Errorf(remuda.Invalid, "read the label rule: label %q is in the groups %q and %q", label, other, g.Category).WithHint("leave it in one of them")
+				return nil, remuda.Errorf(remuda.Invalid, "read the label rule: label %q is in the groups %q and %q", label, other, g.Category).
+					WithHint("leave it in one of them")
 			}
 			of[label] = g.Category
 		}
@@ -123,15 +124,20 @@ func (r LabelRule) categories() (func(string) string, error) {
 
 // check says what is wrong with the boxes.
 func (b *Boxes) check() error {
-	for noun, list := range map[string][]Labeled{"ground truth box": b.Truth, "prediction": b.Predictions} {
-		for i := range list {
-			x := &list[i]
-			switch {
-			case x.Item < 0 || x.Item >= b.Items:
-				return remuda.Errorf(remuda.Invalid, "%s %d is on item %d of %d", noun, i, x.Item, b.Items)
-			case !sane(x.Box.X0) || !sane(x.Box.Y0) || !sane(x.Box.X1) || !sane(x.Box.Y1) || !sane(x.Area) || !sane(x.Confidence):
-				return remuda.Errorf(remuda.Invalid, "%s %d holds a number that is not finite or out of all proportion", noun, i).WithHint("correct or remove it")
-			}
+	if err := checkLabeled("ground truth box", b.Truth, b.Items); err != nil {
+		return err
+	}
+	return checkLabeled("prediction", b.Predictions, b.Items)
+}
+
+func checkLabeled(noun string, list []Labeled, items int) error {
+	for i := range list {
+		x := &list[i]
+		switch {
+		case x.Item < 0 || x.Item >= items:
+			return remuda.Errorf(remuda.Invalid, "%s %d is on item %d of %d", noun, i, x.Item, items).WithHint("number items from 0")
+		case !sane(x.Box.X0) || !sane(x.Box.Y0) || !sane(x.Box.X1) || !sane(x.Box.Y1) || !sane(x.Area) || !sane(x.Confidence):
+			return remuda.Errorf(remuda.Invalid, "%s %d holds a number that is not finite or out of all proportion", noun, i).WithHint("correct or remove it")
 		}
 	}
 	return nil

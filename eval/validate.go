@@ -48,9 +48,9 @@ type Validation struct {
 	Total ItemScore
 }
 
-// Validate applies a measure to boxes. Crowd regions and predictions that meet
-// nothing else take no part in BoxMAP, as in COCO; for the others crowd
-// regions are not there.
+// Validate applies a measure to boxes. BoxMAP treats crowd regions as COCO does:
+// what finds nothing else counts neither for nor against. For the others
+// crowd regions are not there.
 func Validate(f BoxFunction, b Boxes, a BoxArguments) (Validation, error) {
 	v, err := validate(f, b, a)
 	if err != nil {
@@ -79,7 +79,7 @@ func validate(f BoxFunction, b Boxes, a BoxArguments) (Validation, error) {
 	if f == BoxMAP {
 		return mapPerItem(&b, l, a.IoU), nil
 	}
-	return fitPerItem(f, &b, l, a), nil
+	return assignPerItem(f, &b, l, a), nil
 }
 
 func atLeast(predictions []Labeled, confidence float64) []Labeled {
@@ -92,15 +92,15 @@ func atLeast(predictions []Labeled, confidence float64) []Labeled {
 	return kept
 }
 
-// fit is what an assignment leaves.
-type fit struct {
+// assigned is what an assignment leaves.
+type assigned struct {
 	truth, predictions, pairs int
 	iou                       float64
 }
 
-// score returns a measure of the fit. The weights make the mean over items, or labels, that
+// score returns a measure. The weights make the mean over items, or labels, that
 // of all boxes together.
-func (x fit) score(f BoxFunction) ItemScore {
+func (x assigned) score(f BoxFunction) ItemScore {
 	value, of := float64(x.pairs), x.truth
 	switch f {
 	case BoxIoU:
@@ -126,7 +126,7 @@ func weightedMean(scores []ItemScore) (mean ItemScore) {
 	return mean
 }
 
-func fitPerItem(f BoxFunction, b *Boxes, l *labels, a BoxArguments) Validation {
+func assignPerItem(f BoxFunction, b *Boxes, l *labels, a BoxArguments) Validation {
 	truth, predictions := byItem(b.Truth, b.Items), byItem(b.Predictions, b.Items)
 	v := Validation{Items: make([]ItemScore, b.Items)}
 	for item := range v.Items {
@@ -143,7 +143,7 @@ func fitPerItem(f BoxFunction, b *Boxes, l *labels, a BoxArguments) Validation {
 		}
 		scores := make([]ItemScore, 0, len(groups))
 		for _, k := range slices.Sorted(maps.Keys(groups)) { // in order, for the same rounding every time
-			scores = append(scores, fitOf(groups[k].truth, groups[k].predictions, a.IoU).score(f))
+			scores = append(scores, assignBoxes(groups[k].truth, groups[k].predictions, a.IoU).score(f))
 		}
 		v.Items[item] = weightedMean(scores)
 	}
@@ -165,9 +165,9 @@ func sidesOf(groups map[int32]*twoSides, label int32, a BoxArguments) *twoSides 
 	return groups[label]
 }
 
-// fitOf pairs boxes for the largest sum of IoU.
-func fitOf(truth, predictions []geom.Box, least float64) fit {
-	x := fit{truth: len(truth), predictions: len(predictions)}
+// assignBoxes pairs boxes for the largest sum of IoU.
+func assignBoxes(truth, predictions []geom.Box, least float64) assigned {
+	x := assigned{truth: len(truth), predictions: len(predictions)}
 	cost := make([][]float64, len(truth))
 	for g := range cost {
 		cost[g] = make([]float64, len(predictions))

@@ -2,25 +2,43 @@ package store
 
 import "remuda"
 
-// blobUses are queries for one row where a blob, $1, is in use. A table that
-// names blobs adds its own, lest they be swept.
-func blobUses() []string {
-	return []string{
-		"SELECT 1 FROM item WHERE blob = $1 LIMIT 1",
-		"SELECT 1 FROM upload WHERE blob = $1 LIMIT 1",
-		"SELECT 1 FROM annotation WHERE blob = $1 LIMIT 1",
-	}
+// blobPlace is a column that names blobs, with an index.
+type blobPlace struct{ table, column string }
+
+// blobPlaces are all columns that name blobs. A table that does adds its own,
+// lest its blobs be swept and left out of backups.
+func blobPlaces() []blobPlace {
+	return []blobPlace{{"item", "blob"}, {"upload", "blob"}, {"annotation", "blob"}}
 }
 
 // BlobUsed says whether anything of either world refers to a blob.
 func (tx *Tx) BlobUsed(blob string) (bool, error) {
-	for _, query := range blobUses() {
-		_, err := one(tx, "use", scalar[int64], query, blob)
+	for _, p := range blobPlaces() {
+		_, err := one(tx, "use", scalar[int64], "SELECT 1 FROM "+p.table+" WHERE "+p.column+" = $1 LIMIT 1", blob)
 		if remuda.CodeOf(err) != remuda.NotFound {
 			return err == nil, err
 		}
 	}
 	return false, nil
+}
+
+// Blobs returns every blob that anything of either world refers to, in no order.
+func (tx *Tx) Blobs() ([]string, error) {
+	seen := make(map[string]bool)
+	found := []string{}
+	for _, p := range blobPlaces() {
+		err := each(tx, scalar[string], func(blob string) error {
+			if blob != "" && !seen[blob] {
+				seen[blob] = true
+				found = append(found, blob)
+			}
+			return nil
+		}, "SELECT DISTINCT "+p.column+" FROM "+p.table+" WHERE "+p.column+" IS NOT NULL")
+		if err != nil {
+			return nil, err
+		}
+	}
+	return found, nil
 }
 
 // ImageFormat returns the format of an image that an item of a dataset in

@@ -41,6 +41,7 @@ type Enqueuer interface {
 type Options struct {
 	Now    func() time.Time // time.Now if nil
 	Logger *slog.Logger     // silent if nil
+	Schema int64            // migrate up to this number only, to restore what an older program kept; the newest if 0
 }
 
 // DB is the database of one server. Its methods may be called from many goroutines.
@@ -69,7 +70,7 @@ func Open(ctx context.Context, location string, o Options) (*DB, error) {
 	if err := db.connect(location); err != nil {
 		return nil, remuda.Errorf(remuda.Unavailable, "open the database: %w", err)
 	}
-	if err := db.migrate(ctx); err != nil {
+	if err := db.migrate(ctx, o.Schema); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	return db, nil

@@ -17,8 +17,9 @@ var migrations embed.FS
 // migrationLock is the number under which PostgreSQL's servers take turns.
 const migrationLock = 7_305_001
 
-// migrate brings the tables up to the newest migration, each in a transaction of its own.
-func (db *DB) migrate(ctx context.Context) error {
+// migrate brings the tables up to a migration, the newest if it is 0, each in a
+// transaction of its own.
+func (db *DB) migrate(ctx context.Context, upTo int64) error {
 	names, err := fs.Glob(migrations, "migration/*.sql")
 	if err != nil {
 		return remuda.Errorf(remuda.Internal, "list the migrations: %w", err)
@@ -33,16 +34,32 @@ func (db *DB) migrate(ctx context.Context) error {
 		if err != nil {
 			return remuda.Errorf(remuda.Internal, "read the number of migration %s: %w", name, err)
 		}
+		newest = max(newest, version)
+		if upTo > 0 && version > upTo {
+			continue
+		}
 		if err := db.apply(ctx, name, version); err != nil {
 			return err
 		}
-		newest = max(newest, version)
 	}
 	have, err := db.SchemaVersion(ctx)
 	if err == nil && have > newest {
 		err = remuda.Errorf(remuda.Conflict, "the database has schema %d, this program knows %d", have, newest).WithHint("start a newer remuda, or restore a backup made by this one")
 	}
 	return err
+}
+
+// NewestSchema returns the number of the newest migration that this program knows.
+func NewestSchema() (int64, error) {
+	names, err := fs.Glob(migrations, "migration/*.sql")
+	if err != nil || len(names) == 0 {
+		return 0, remuda.Errorf(remuda.Internal, "list the migrations: %v", err)
+	}
+	version, err := strconv.ParseInt(path.Base(names[len(names)-1])[:4], 10, 64)
+	if err != nil {
+		return 0, remuda.Errorf(remuda.Internal, "read the number of a migration: %w", err)
+	}
+	return version, nil
 }
 
 // SchemaVersion returns the number of the last migration.

@@ -13,14 +13,21 @@ import (
 // its name, and flushes the folder: once it returns, the file survives a loss
 // of power. On an error nothing is left behind and a file already at path stays
 // as it was. Errors are the file system's own.
-func Replace(path string, fill func(io.Writer) error) error {
+func Replace(path string, fill func(io.Writer) error) error { return replace(path, 0o644, fill) }
+
+// ReplacePrivate is Replace for a file that nobody else may read.
+func ReplacePrivate(path string, fill func(io.Writer) error) error {
+	return replace(path, 0o600, fill)
+}
+
+func replace(path string, mode os.FileMode, fill func(io.Writer) error) error {
 	dir := filepath.Dir(path)
 	f, err := os.CreateTemp(dir, "."+filepath.Base(path)+".*.tmp")
 	if err != nil {
 		return err
 	}
 	defer os.Remove(f.Name()) // fails once the file has its name
-	if err := errors.Join(fill(f), f.Chmod(0o644), f.Sync(), f.Close()); err != nil {
+	if err := errors.Join(fill(f), f.Chmod(mode), f.Sync(), f.Close()); err != nil {
 		return err
 	}
 	if err := os.Rename(f.Name(), path); err != nil {

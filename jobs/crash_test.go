@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -13,12 +14,13 @@ import (
 
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver"
+	"github.com/riverqueue/river/rivertype"
 
 	"remuda"
 )
 
 // quickPace makes a test of dead processes short.
-var quickPace = pace{beat: 100 * time.Millisecond, abandon: 2 * time.Second, takeOver: 4 * time.Second}
+var quickPace = pace{grace: 2 * time.Second, beat: 100 * time.Millisecond, abandon: 2 * time.Second, takeOver: 4 * time.Second}
 
 // TestMain makes the test binary a process that can be killed at its work.
 func TestMain(m *testing.M) {
@@ -52,13 +54,18 @@ func work(dialect, address string) error {
 	return err
 }
 
-// Ensure a job whose process is killed at its work runs again, on its last
-// attempt too.
+// Ensure a job whose process is killed at its work runs again, and that the
+// kill is not counted as one of its two attempts.
 func TestKilledJobRunsAgain(t *testing.T) {
 	each(t, func(t *testing.T, w world) {
 		got := make(chan string, 9)
-		var failed atomic.Int32
-		o := Options{MaxAttempts: 1, Workers: 1, Handlers: map[string]Handler{"work": noting(got)},
+		var ran, failed atomic.Int32
+		o := Options{MaxAttempts: 2, Workers: 1, Handlers: map[string]Handler{"work": func(ctx context.Context, args json.RawMessage) error {
+			if ran.Add(1) == 1 {
+				return errors.New("boom")
+			}
+			return noting(got)(ctx, args)
+		}},
 			Failed: func(context.Context, string, json.RawMessage, error) error { failed.Add(1); return nil }}
 		q := w.queue(t, o)
 		q.pace = quickPace
@@ -96,8 +103,11 @@ func TestKilledJobRunsAgain(t *testing.T) {
 			start(t, q)
 		}
 		quiet(t, q)
-		if text := <-got; text != "never lost" || len(got) > 0 || failed.Load() > 0 {
-			t.Errorf("%q ran, %d more, %d failures told", text, len(got), failed.Load())
+		if ran.Load() != 2 || len(got) != 1 || failed.Load() > 0 {
+			t.Fatalf("ran %d times, succeeded %d times, %d failures told", ran.Load(), len(got), failed.Load())
+		}
+		if text := <-got; text != "never lost" {
+			t.Errorf("got %q", text)
 		}
 	})
 }
@@ -154,11 +164,18 @@ func TestProcessWithoutDatabaseEndsItsJobs(t *testing.T) {
 	runs := make(chan context.Context, 9)
 	q := w.queue(t, Options{Workers: 1, Handlers: map[string]Handler{"work": until(runs)}})
 	q.pace = quickPace
-	start(t, q)
+	if err := q.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	w.enqueue(t, q, "work", nil)
 	ctx := <-runs
 	w.db.Close()
 	<-ctx.Done() // the test's own time limit is the bound
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := q.Stop(over); err != nil && remuda.CodeOf(err) != remuda.Unavailable { // the job's end cannot be recorded
+		t.Error(err)
+	}
 }
 
 // Ensure a job that process after process dies of fails for good.
@@ -186,4 +203,23 @@ func TestJobThatKillsEveryProcessFails(t *testing.T) {
 			t.Errorf("failed with %v, ran %d times, %d failures more", err, len(got), len(failed))
 		}
 	})
+}
+
+// Ensure a new process leads at once when the one that led has died.
+func TestDeadLeaderResigns(t *testing.T) {
+	w := newWorld(t, SQLite)
+	q := w.queue(t, Options{Workers: 1, Handlers: map[string]Handler{"work": noting(nil)}})
+	exec := q.driver.GetExecutor()
+	if _, err := exec.LeaderAttemptElect(t.Context(), &riverdriver.LeaderElectParams{LeaderID: "dead", TTL: time.Hour}); err != nil {
+		t.Fatal(err)
+	}
+	next := &session{dialect: w.dialect, driver: q.driver, log: q.o.Logger}
+	for range 2 { // and none that led is fine too
+		if err := next.begin(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if leader, err := exec.LeaderGetElectedLeader(t.Context(), &riverdriver.LeaderGetElectedLeaderParams{}); !errors.Is(err, rivertype.ErrNotFound) {
+			t.Errorf("%+v leads, %v", leader, err)
+		}
+	}
 }

@@ -6,7 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
-	"maps"
+	"regexp"
 	"sync"
 	"time"
 
@@ -27,9 +27,9 @@ type Handler func(ctx context.Context, args json.RawMessage) error
 type Options struct {
 	Dialect string // "sqlite" or "postgres"
 
-	// Handlers by kind. A kind has at least two letters, digits or any of - _ . : /
-	// and starts with a letter or digit. A Queue that only enqueues needs the
-	// same kinds, so that it refuses others.
+	// Handlers by kind. A kind is words of letters and digits, joined by one of
+	// - _ . : / each, 2 to 50 characters in all. A Queue that only enqueues
+	// needs the same kinds and lanes as those that work.
 	Handlers map[string]Handler
 	// Failed is told when a job has failed for good, with the last error, and
 	// may be nil. It is for setting the state of the row that the job serves. It may
@@ -61,11 +61,18 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
+var kindPattern = regexp.MustCompile(`^[A-Za-z0-9]+([-_.:/][A-Za-z0-9]+)*$`)
+
 func (o Options) validate() error {
 	if o.Workers < 0 || o.MaxAttempts < 0 {
 		return remuda.Errorf(remuda.Invalid, "open job queue: workers (%d) and attempts (%d) cannot be negative", o.Workers, o.MaxAttempts)
 	}
-	for kind := range maps.Keys(o.Lanes) {
+	for kind := range o.Handlers {
+		if len(kind) < 2 || len(kind) > 50 || !kindPattern.MatchString(kind) {
+			return remuda.Errorf(remuda.Invalid, "open job queue: %q cannot be a kind", kind)
+		}
+	}
+	for kind := range o.Lanes {
 		if _, ok := o.Handlers[kind]; !ok {
 			return remuda.Errorf(remuda.Invalid, "open job queue: the lane %q has no handler", kind)
 		}

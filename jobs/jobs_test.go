@@ -188,8 +188,8 @@ func TestCancel(t *testing.T) {
 	})
 }
 
-// Ensure Stop waits for what runs, takes nothing new, and may be called at any
-// time.
+// Ensure Stop waits for what runs and may be called at any time, and that
+// nothing is lost or done twice between a stop and the next start.
 func TestStopWaitsForHandlers(t *testing.T) {
 	each(t, func(t *testing.T, w world) {
 		begun, release, got := make(chan bool), make(chan bool), make(chan string, 9)
@@ -208,22 +208,49 @@ func TestStopWaitsForHandlers(t *testing.T) {
 			t.Errorf("start twice: %v", err)
 		}
 		w.enqueue(t, q, "slow", nil)
-		w.enqueue(t, q, "note", "after")
 		<-begun
 		stopped := make(chan error)
 		go func() { stopped <- q.Stop(t.Context()) }()
 		release <- true
-		if err := <-stopped; err != nil || !ended.Load() || len(got) > 0 {
-			t.Errorf("stop: %v; the handler ended undisturbed: %v; %d others ran", err, ended.Load(), len(got))
+		if err := <-stopped; err != nil || !ended.Load() {
+			t.Errorf("stop: %v; the handler ended undisturbed: %v", err, ended.Load())
 		}
 		if err := q.Stop(t.Context()); err != nil {
 			t.Errorf("stop twice: %v", err)
 		}
+		w.enqueue(t, q, "note", "meanwhile")
 		start(t, q)
 		quiet(t, q)
-		if text := <-got; text != "after" {
-			t.Errorf("%q ran", text)
+		if text := <-got; text != "meanwhile" || len(got) > 0 || len(begun) > 0 {
+			t.Errorf("%q ran, %d notes more", text, len(got))
 		}
+	})
+}
+
+// Ensure Stop does not wait for ever for a handler that will not end, and can
+// be called again.
+func TestStopGivesUpOnStubbornHandler(t *testing.T) {
+	each(t, func(t *testing.T, w world) {
+		begun, release := make(chan bool), make(chan bool)
+		q := w.queue(t, Options{Workers: 1, Handlers: map[string]Handler{"stubborn": func(context.Context, json.RawMessage) error {
+			begun <- true
+			<-release
+			return nil
+		}}})
+		q.pace.grace = time.Millisecond
+		start(t, q)
+		w.enqueue(t, q, "stubborn", nil)
+		<-begun
+		over, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := q.Stop(over); remuda.CodeOf(err) != remuda.Unavailable {
+			t.Errorf("stop: %v", err)
+		}
+		release <- true
+		if err := q.Stop(t.Context()); err != nil {
+			t.Errorf("stop again: %v", err)
+		}
+		quiet(t, q) // its end was recorded
 	})
 }
 
@@ -370,10 +397,12 @@ func TestWrongOptionsAreRefused(t *testing.T) {
 	w := newWorld(t, SQLite)
 	note := map[string]Handler{"note": noting(nil)}
 	for name, o := range map[string]Options{
-		"dialect":          {Dialect: "oracle", Handlers: note},
-		"negative workers": {Dialect: SQLite, Handlers: note, Workers: -1},
-		"unknown lane":     {Dialect: SQLite, Handlers: note, Lanes: map[string]int{"fly": 1}},
-		"kind with spaces": {Dialect: SQLite, Handlers: map[string]Handler{"take notes": noting(nil)}},
+		"dialect":            {Dialect: "oracle", Handlers: note},
+		"negative workers":   {Dialect: SQLite, Handlers: note, Workers: -1},
+		"unknown lane":       {Dialect: SQLite, Handlers: note, Lanes: map[string]int{"fly": 1}},
+		"kind with spaces":   {Dialect: SQLite, Handlers: map[string]Handler{"take notes": noting(nil)}},
+		"kind of one letter": {Dialect: SQLite, Handlers: map[string]Handler{"x": noting(nil)}},
+		"kind with two dots": {Dialect: SQLite, Handlers: map[string]Handler{"take..notes": noting(nil)}},
 	} {
 		if _, err := New(w.db, o); remuda.CodeOf(err) != remuda.Invalid {
 			t.Errorf("%s: %v", name, err)

@@ -12,14 +12,16 @@ import (
 	"github.com/riverqueue/river/rivertype"
 )
 
-// pace is how processes tell each other that they live.
+// pace is how long things take that tests cannot wait for.
 type pace struct {
+	grace time.Duration // for handlers to return once their context has ended
+
 	beat     time.Duration // how often a process shows it
 	abandon  time.Duration // without having shown it: end what runs here
 	takeOver time.Duration // without having shown it: dead to the others
 }
 
-var usualPace = pace{beat: 10 * time.Second, abandon: 40 * time.Second, takeOver: time.Minute}
+var usualPace = pace{grace: 10 * time.Second, beat: 10 * time.Second, abandon: 40 * time.Second, takeOver: time.Minute}
 
 const (
 	never = 10 * 365 * 24 * time.Hour

@@ -21,8 +21,6 @@ const (
 	fetchCooldown = 5 * time.Millisecond
 	// fetchPoll is how often to look unannounced, as for a retry that falls due.
 	fetchPoll = 500 * time.Millisecond
-	// stopGrace is how long handlers have to return once their context ended.
-	stopGrace = 10 * time.Second
 )
 
 // session is a Queue between Start and Stop.
@@ -89,8 +87,8 @@ func (q *Queue) open(ctx context.Context, s *session, lanes map[string]river.Que
 
 // Stop takes no more jobs and waits for those that run. When ctx ends their
 // contexts end too, and they have ten seconds to return; they run again at the
-// next start, and that attempt is not counted. It may be called before Start
-// and more than once.
+// next start, and that attempt is not counted. It may be called before Start,
+// more than once, and again when it has failed because handlers did not return.
 func (q *Queue) Stop(ctx context.Context) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -99,10 +97,10 @@ func (q *Queue) Stop(ctx context.Context) error {
 		return nil
 	}
 	if err := s.client.Stop(ctx); err != nil {
-		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopGrace)
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.pace.grace)
 		defer cancel()
 		if err := s.client.StopAndCancel(grace); err != nil {
-			return remuda.Errorf(remuda.Unavailable, "stop jobs: some have not ended %v after they were told to: %w", stopGrace, err)
+			return remuda.Errorf(remuda.Unavailable, "stop jobs: some have not ended %v after they were told to: %w", s.pace.grace, err)
 		}
 	}
 	s.close()

@@ -24,7 +24,9 @@ type Standing struct {
 }
 
 // Below reports whether the accuracy is surely below a bar, 0 to 1: the whole
-// interval is. One bad day among few tasks is not enough for that.
+// interval is. One bad task among few is not enough for that. The 2.5 % chance
+// of being wrong is for one look; who looks after every task is wrong about
+// people right at the bar more often.
 func (s Standing) Below(bar float64) bool { return s.Accuracy.Interval[1] < bar }
 
 // Accuracy returns a person's accuracy after every quality task, oldest first,

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// crockford is Douglas Crockford's base 32 in lower case: no i, l, o or u.
-var crockford = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)
+// crockford is the alphabet of Douglas Crockford's base 32 in lower case: no i, l, o or u.
+const crockford = "0123456789abcdefghjkmnpqrstvwxyz"
 
 // IDs makes ids that sort by the time at which they were made: rows that are
 // made together lie together in an index.
@@ -17,6 +17,7 @@ type IDs struct {
 	mu   sync.Mutex
 	last [idBytes]byte
 	now  func() time.Time
+	text *base32.Encoding
 }
 
 // An id's bytes: milliseconds since 1970, then random ones, counted up within a millisecond.
@@ -26,7 +27,9 @@ const (
 )
 
 // NewIDs returns a maker of ids with a clock, usually time.Now.
-func NewIDs(now func() time.Time) *IDs { return &IDs{now: now} }
+func NewIDs(now func() time.Time) *IDs {
+	return &IDs{now: now, text: base32.NewEncoding(crockford).WithPadding(base32.NoPadding)}
+}
 
 // New returns prefix, an underscore and 20 characters of lower-case Crockford
 // base 32. Ids of one maker ascend.
@@ -50,5 +53,5 @@ func (ids *IDs) New(prefix string) string {
 		}
 	}
 	ids.last = next
-	return prefix + "_" + crockford.EncodeToString(next[:])
+	return prefix + "_" + ids.text.EncodeToString(next[:])
 }

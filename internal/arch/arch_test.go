@@ -40,6 +40,7 @@ var house = map[string]room{
 	"child":   {2, "net/http"},
 	"wire":    {2, "net/http"},
 
+	"internal/httpx": {2, ""}, // knows the errors' codes, for the faces
 	"internal/fetch": {2, ""}, // knows the errors' codes, and the web
 
 	"detect": {3, "net/http os"},

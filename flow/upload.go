@@ -16,12 +16,12 @@ import (
 )
 
 const (
-	maxUpload    = 1 << 29 // bytes of a staged file: a little more than the client's own limit
-	maxLine      = 16 << 20
-	maxRequestID = 128
-	uploadFor    = 24 * time.Hour      // how long a staged file may be sent
-	uploadsFor   = 14 * 24 * time.Hour // how long its request id is remembered
-	uploadPath   = "/upload/"
+	maxUpload     = 1 << 29 // bytes of a staged file: a little more than the client's own limit
+	maxUploadLine = 16 << 20
+	maxRequestID  = 128
+	uploadFor     = 24 * time.Hour      // how long a staged file may be sent
+	uploadsFor    = 14 * 24 * time.Hour // how long its request id is remembered
+	uploadPath    = "/upload/"
 )
 
 // UploadURL returns the path, with what authorises it, under which a file for a
@@ -124,7 +124,7 @@ func (f *Flow) eachLine(ctx context.Context, caller remuda.Caller, dataset, requ
 // lines hands the lines of r that aren't empty to do.
 func lines(r io.Reader, do func(n int64, line []byte) error) error {
 	scan := bufio.NewScanner(r)
-	scan.Buffer(make([]byte, 0, 64<<10), maxLine)
+	scan.Buffer(make([]byte, 0, 64<<10), maxUploadLine)
 	for n := int64(0); scan.Scan(); {
 		line := bytes.TrimSpace(scan.Bytes())
 		if len(line) == 0 {
@@ -136,7 +136,7 @@ func lines(r io.Reader, do func(n int64, line []byte) error) error {
 		n++
 	}
 	if errors.Is(scan.Err(), bufio.ErrTooLong) {
-		return remuda.Errorf(remuda.Invalid, "a line of the upload has more than %d bytes", maxLine)
+		return remuda.Errorf(remuda.Invalid, "a line of the upload has more than %d bytes", maxUploadLine)
 	}
 	return scan.Err()
 }

@@ -153,6 +153,9 @@ func (s *Server) readForm(r *request, form *multipart.Reader) ([]wireNewItem, []
 	if failed != nil {
 		return nil, nil, failed
 	}
+	if err == nil && sent == nil {
+		err = remuda.Errorf(remuda.Invalid, "read the form: it has no part \"items\"")
+	}
 	if err == nil && len(images) != len(sent) {
 		err = remuda.Errorf(remuda.Invalid, "read the form: it has %d images for %d items", len(images), len(sent))
 	}

@@ -5,6 +5,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"remuda"
@@ -17,6 +18,18 @@ type Proof struct {
 	Boxes             int      `json:"boxes"`
 	LargestDifference float64  `json:"largest_difference"` // of any box's edge, in pixels
 	Losses            []string `json:"losses,omitempty"`   // what the target's kind cannot hold, a sentence each
+}
+
+// String says it in a line: 1,204 boxes, largest difference 0.000 px.
+func (p Proof) String() string {
+	digits, what := strconv.Itoa(p.Boxes), "boxes"
+	if p.Boxes == 1 {
+		what = "box"
+	}
+	for i := len(digits) - 3; i > 0; i -= 3 {
+		digits = digits[:i] + "," + digits[i:]
+	}
+	return fmt.Sprintf("%s %s, largest difference %.3f px", digits, what, p.LargestDifference)
 }
 
 // tolerance in pixels: what floating point makes of a fraction of an image, a

@@ -26,6 +26,11 @@ type Rows func(do func(item remuda.Item, boxes []remuda.Annotation) error) error
 // Errors are those of [Write].
 func Export(file *os.File, kind string, categories []remuda.Category, rows Rows) (Proof, error) {
 	x := &export{kind: kind, categories: categories, names: categoryNames(categories), proof: Proof{}}
+	p := problems{action: "write labels"}
+	checkCategories(&p, categories, func(i int) string { return fmt.Sprintf("category %d", i+1) })
+	if err := p.err(); err != nil {
+		return Proof{}, err
+	}
 	written, err := x.writer(file)
 	if err != nil {
 		return Proof{}, err

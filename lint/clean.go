@@ -78,7 +78,7 @@ func cleanBoxes(item remuda.Item, boxes []remuda.Annotation, turn int) (kept []r
 	worst := 0.0
 	for _, a := range boxes {
 		ofBox := math.Abs(a.Area-a.Box.Area()) <= 1e-6*(1+a.Area) // not of a mask
-		a.Box = turnBox(a.Box, w, h, turn)
+		a.Box = Turn(a.Box, w, h, turn)
 		clipped := a.Box.Clip(w, h)
 		if beyond := max(-a.Box.X0, -a.Box.Y0, a.Box.X1-w, a.Box.Y1-h); beyond > OutsideBy {
 			outside = append(outside, a.ID)
@@ -128,9 +128,9 @@ func ids(list []int64) string {
 	return text
 }
 
-// turnBox turns a box of a stored image by an EXIF orientation; w × h is the
+// Turn turns a box of a stored image by an EXIF orientation; w × h is the
 // size of the upright image.
-func turnBox(b geom.Box, w, h float64, orientation int) geom.Box {
+func Turn(b geom.Box, w, h float64, orientation int) geom.Box {
 	switch orientation {
 	case 2: // mirrored left to right
 		return geom.Box{X0: w - b.X1, Y0: b.Y0, X1: w - b.X0, Y1: b.Y1}

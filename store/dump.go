@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"remuda"
 )
@@ -211,7 +212,7 @@ func (tx *Tx) requeue() error {
 		return err
 	}
 	for _, j := range waiting {
-		number, err := tx.db.jobs.Enqueue(tx.ctx, tx.sql, j.Type, JobRef{Job: j.ID}, tx.Now)
+		number, err := tx.db.jobs.Enqueue(tx.ctx, tx.sql, j.Type, JobRef{Job: j.ID}, time.Time{})
 		if err != nil {
 			return failure("queue a job", err)
 		}

@@ -49,6 +49,8 @@ type cli struct {
 	Worker  workerCmd  `cmd:"" help:"Carry out a server's jobs on another machine."`
 	User    userCmd    `cmd:"" help:"Add, list and change a server's users, on its own machine."`
 	Key     keyCmd     `cmd:"" help:"Make, list and revoke a server's API keys, on its own machine."`
+	Backup  backupCmd  `cmd:"" help:"Write all that a server holds into one file, while it runs."`
+	Restore restoreCmd `cmd:"" help:"Fill an empty server with a backup."`
 	Weights weightsCmd `cmd:"" help:"Show and download pre-trained weights."`
 	Engine  engineCmd  `cmd:"" help:"Build the engine that trains and predicts."`
 	Doctor  doctorCmd  `cmd:"" help:"Show what was found on this machine."`

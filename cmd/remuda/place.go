@@ -136,7 +136,12 @@ type host struct {
 }
 
 // openHost opens database, files and queue with so many workers.
-func (p place) openHost(ctx context.Context, dir string, bytes files, log *slog.Logger, workers int) (h *host, err error) {
+func (p place) openHost(ctx context.Context, dir string, bytes files, log *slog.Logger, workers int) (*host, error) {
+	return p.openHostAt(ctx, dir, bytes, log, workers, 0)
+}
+
+// openHostAt is openHost with tables of an older schema, or the newest if it is 0.
+func (p place) openHostAt(ctx context.Context, dir string, bytes files, log *slog.Logger, workers int, schema int64) (h *host, err error) {
 	h = &host{log: log}
 	defer func() {
 		if err != nil {
@@ -151,7 +156,7 @@ func (p place) openHost(ctx context.Context, dir string, bytes files, log *slog.
 	if err != nil {
 		return h, err
 	}
-	db, err := store.Open(ctx, p.database(dir), store.Options{Logger: log})
+	db, err := store.Open(ctx, p.database(dir), store.Options{Logger: log, Schema: schema})
 	if err != nil {
 		return h, err
 	}
@@ -159,11 +164,7 @@ func (p place) openHost(ctx context.Context, dir string, bytes files, log *slog.
 	if err := jobs.Migrate(ctx, db.Writer(), string(db.Dialect())); err != nil {
 		return h, err
 	}
-	bucket := bytes.Bucket
-	if bucket == "" {
-		bucket = filepath.Join(dir, filesFolder)
-	}
-	blobs, err := blob.OpenURL(ctx, bucket)
+	blobs, err := blob.OpenURL(ctx, bucketOr(bytes.Bucket, dir))
 	if err != nil {
 		return h, err
 	}
@@ -201,24 +202,17 @@ func (h *host) work(ctx context.Context) (stop func(), err error) {
 	if err := h.queue.Start(ctx); err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	tidied := make(chan struct{})
-	go func() {
-		defer close(tidied)
-		h.tidy(ctx)
-	}()
 	return func() {
-		cancel()
 		grace, end := context.WithTimeout(context.WithoutCancel(ctx), jobGrace)
 		defer end()
 		if err := h.queue.Stop(grace); err != nil {
 			h.log.ErrorContext(ctx, "stop the jobs", "error", err)
 		}
-		<-tidied
 	}, nil
 }
 
-// tidy removes what nothing names any more, now and then.
+// tidy removes what nothing names any more, now and then, until ctx ends. One
+// process does it: the server.
 func (h *host) tidy(ctx context.Context) {
 	tick := time.NewTicker(tidyEvery)
 	defer tick.Stop()

@@ -5,14 +5,15 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
-	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -82,8 +83,13 @@ func (c *serveCmd) Run(m *Main) error {
 		}
 		defer stop()
 	}
+	var tidying sync.WaitGroup
+	ctx, cancel := context.WithCancel(m.ctx)
+	tidying.Go(func() { h.tidy(ctx) })
+	defer tidying.Wait()
+	defer cancel()
 	fmt.Fprintf(m.Stdout, "remuda serves %s from %s\n", address, dir)
-	return serveHTTP(m.ctx, handler, listener, log)
+	return serveHTTP(ctx, handler, listener, log)
 }
 
 // workers is how many jobs run at once.
@@ -175,11 +181,9 @@ func (m *Main) showFirst(first *flow.FirstLogin, dir, address string) error {
 		return nil
 	}
 	path := filepath.Join(dir, loginFile)
-	if err := disk.ReplaceBytes(path, []byte(text)); err != nil {
+	err := disk.ReplacePrivate(path, func(w io.Writer) error { _, err := io.WriteString(w, text); return err })
+	if err != nil {
 		return remuda.Errorf(remuda.Unavailable, "write down the first login: %w", err).WithHint("`remuda user passwd %s` sets a password", first.Login)
-	}
-	if err := os.Chmod(path, 0o600); err != nil {
-		return remuda.Errorf(remuda.Unavailable, "keep the first login from others: %w", err).WithHint("remove %s", path)
 	}
 	fmt.Fprintf(m.Stderr, "remuda: how to log in stands in %s: read it, then remove it\n", path)
 	return nil

@@ -25,7 +25,7 @@ func (tx *Tx) insert(table, columns, after string, rows [][]any) error {
 			if i > 0 {
 				text.WriteString(", ")
 			}
-			text.WriteString("(" + placeholders(len(args)+1, width) + ")")
+			text.WriteString("(" + tx.rowMarks(len(args)+1, width) + ")")
 			args = append(args, row...)
 		}
 		if _, err := tx.exec(text.String()+" "+after, args...); err != nil {
@@ -33,6 +33,16 @@ func (tx *Tx) insert(table, columns, after string, rows [][]any) error {
 		}
 	}
 	return nil
+}
+
+// rowMarks returns n parameters that follow each other, the first of which is
+// the statement's first-th. SQLite looks for each named one in a list of all,
+// which takes as long as all else of an INSERT of several rows.
+func (tx *Tx) rowMarks(first, n int) string {
+	if tx.dialect == SQLite {
+		return strings.Repeat("?, ", n-1) + "?"
+	}
+	return placeholders(first, n)
 }
 
 // placeholders returns n ordinal parameters from first on, separated by commas.

@@ -30,7 +30,7 @@ func (tx *Tx) FilterItems(dataset, sliceID string, f slice.Filter, after int64, 
 		return nil, err
 	}
 	found := []Item{}
-	err = run.inWindows(after, func(q *filterSQL, from, window string) (full bool, err error) {
+	err = run.inWindows(after, n, func(q *filterSQL, from, window string) (int, error) {
 		rest := 0
 		if n > 0 {
 			rest = n - len(found)
@@ -38,7 +38,7 @@ func (tx *Tx) FilterItems(dataset, sliceID string, f slice.Filter, after int64, 
 		items, err := all(tx, scanItem, "SELECT "+itemColumns+" FROM "+from+" WHERE "+run.where(q)+window+
 			" ORDER BY item.position LIMIT "+q.arg(limit(rest)), q.args...)
 		found = append(found, items...)
-		return n > 0 && len(found) >= n, err
+		return len(found), err
 	})
 	return found, err
 }
@@ -65,7 +65,7 @@ func (tx *Tx) FilterBoxes(dataset, sliceID string, f slice.Filter, after BoxCurs
 	}
 	run.boxes = true
 	found := []FoundBox{}
-	err = run.inWindows(after.Position-1, func(q *filterSQL, from, window string) (full bool, err error) {
+	err = run.inWindows(after.Position-1, n, func(q *filterSQL, from, window string) (int, error) {
 		rest := 0
 		if n > 0 {
 			rest = n - len(found)
@@ -73,10 +73,9 @@ func (tx *Tx) FilterBoxes(dataset, sliceID string, f slice.Filter, after BoxCurs
 		where := run.where(q) + window
 		position := q.arg(after.Position)
 		where += " AND (item.position > " + position + " OR a.id > " + q.arg(after.ID) + ")"
-		boxes, err := all(tx, scanFoundBox, "SELECT item.position, "+qualified("a", annotationColumns)+" FROM "+from+tx.inOrder()+
-			"annotation a ON a.item = item.id WHERE "+where+" ORDER BY item.position, a.id LIMIT "+q.arg(limit(rest)), q.args...)
+		boxes, err := all(tx, scanFoundBox, "SELECT item.position, "+qualified("a", annotationColumns)+" FROM "+from+run.joinBoxes(q)+" WHERE "+where+" ORDER BY item.position, a.id LIMIT "+q.arg(limit(rest)), q.args...)
 		found = append(found, boxes...)
-		return n > 0 && len(found) >= n, err
+		return len(found), err
 	})
 	return found, err
 }
@@ -95,8 +94,8 @@ func (tx *Tx) CountFiltered(dataset, sliceID string, f slice.Filter) (int64, err
 	}
 	run.boxes = f.Level == slice.Boxes
 	q := run.query()
-	if only, ok := run.onlyDriver(q); ok {
-		return one(tx, "count", scalar[int64], "SELECT COUNT(*) FROM ("+only+") d", q.args...)
+	if query, ok := run.countGroups(q); ok {
+		return one(tx, "count", scalar[int64], query, q.args...)
 	}
 	driver, err := run.bestDriver(noLimit)
 	if err != nil {
@@ -105,9 +104,17 @@ func (tx *Tx) CountFiltered(dataset, sliceID string, f slice.Filter) (int64, err
 	q = run.query()
 	from := run.from(q, driver)
 	if run.boxes {
-		from += tx.inOrder() + "annotation a ON a.item = item.id"
+		from += run.joinBoxes(q)
 	}
 	return one(tx, "count", scalar[int64], "SELECT COUNT(*) FROM "+from+" WHERE "+run.where(q), q.args...)
+}
+
+// joinBoxes joins the boxes of items to them.
+func (r *filterRun) joinBoxes(q *filterSQL) string {
+	if q.dialect == Postgres && q.byItem {
+		return " CROSS JOIN LATERAL (SELECT * FROM " + q.boxes() + ") a"
+	}
+	return r.tx.inOrder() + "annotation a ON a.item = item.id AND " + currentBox
 }
 
 // inOrder joins a table that SQLite must read after the one before; PostgreSQL knows what it does.
@@ -180,9 +187,6 @@ func (r *filterRun) query() *filterSQL {
 // where is the whole condition on the rows.
 func (r *filterRun) where(q *filterSQL) string {
 	parts := []string{"item.dataset = " + q.arg(r.dataset)}
-	if r.boxes {
-		parts = append(parts, currentBox)
-	}
 	if r.slice.ID != "" {
 		member := "EXISTS (SELECT 1 FROM slice_member m WHERE m.slice = " + q.arg(r.slice.ID) + " AND m.item = item.id"
 		if r.boxes {
@@ -193,36 +197,44 @@ func (r *filterRun) where(q *filterSQL) string {
 	return strings.Join(append(parts, q.cond(r.filter.Where, false)), " AND ")
 }
 
-// inWindows calls do with windows of positions behind one, until a page is full
-// or the dataset has no more, or once with a driver that has few rows. from is
-// the table item, window the condition on it.
-func (r *filterRun) inWindows(after int64, do func(q *filterSQL, from, window string) (full bool, err error)) error {
-	for size, first := int64(firstWindow), true; ; size, first = size*windowGrowth, false {
+// inWindows calls do with windows of positions behind one, until it has found n
+// rows or the dataset has no more; if the first found few or all are wanted,
+// once for all the rest where a driver has few rows. from is the table item,
+// window the condition on it; do returns how many rows it has found in all.
+func (r *filterRun) inWindows(after int64, n int, do func(q *filterSQL, from, window string) (found int, err error)) error {
+	look := func(driver driver, last int64) (found int, err error) {
+		q := r.query()
+		q.byItem = n > 0
+		return do(q, r.from(q, driver), " AND item.position > "+q.arg(after)+" AND item.position <= "+q.arg(last))
+	}
+	found := 0
+	for size := int64(firstWindow); n > 0; size *= windowGrowth {
 		last, more, err := r.windowEnd(after, size)
 		if err != nil {
 			return err
 		}
-		q := r.query()
-		from := r.from(q, nil)
-		full, err := do(q, from, " AND item.position > "+q.arg(after)+" AND item.position <= "+q.arg(last))
-		if err != nil || full || !more {
+		found, err = look(nil, last)
+		if err != nil || found >= n || !more {
 			return err
 		}
 		after = last
-		if !first {
-			continue
+		if size > firstWindow || found > n/(2*windowGrowth) {
+			continue // the next window may do
 		}
 		driver, err := r.bestDriver(fewItems)
 		if err != nil {
 			return err
 		}
 		if driver != nil {
-			q := r.query()
-			from := r.from(q, driver)
-			_, err = do(q, from, " AND item.position > "+q.arg(after))
+			_, err = look(driver, noLimit)
 			return err
 		}
 	}
+	driver, err := r.bestDriver(fewItems)
+	if err == nil {
+		_, err = look(driver, noLimit)
+	}
+	return err
 }
 
 // windowEnd returns the position of the last of so many items behind one, and whether there may be more.

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"slices"
 	"strings"
 
 	"remuda/slice"
@@ -22,7 +23,9 @@ func (r *filterRun) drivers() (found []driver) {
 	if r.filter.Level == slice.Boxes {
 		return append(found, r.driversOfBoxes(slice.AllBoxes, r.filter.Where)...)
 	}
-	for _, t := range conjuncts(r.filter.Where) {
+	terms := conjuncts(r.filter.Where)
+	found = append(found, driversOfRanges(terms)...)
+	for _, t := range terms {
 		switch t := t.(type) {
 		case slice.Quantified:
 			if t.Quantifier == slice.Any {
@@ -81,6 +84,7 @@ func (r *filterRun) driversOfBoxes(of slice.Population, where slice.Cond) (found
 	if g := groupOf(of, where); g.useful() {
 		found = append(found, func(q *filterSQL) string { return "SELECT g.item AS item FROM " + q.group(g) })
 	}
+	found = append(found, driversOfRanges(conjuncts(where))...)
 	for _, t := range conjuncts(where) {
 		switch t := t.(type) {
 		case slice.Compare:
@@ -221,6 +225,38 @@ func driverOfMetadata(f slice.Field, typ slice.Type, op slice.Op, values []slice
 	}}
 }
 
+// driversOfRanges finds items by numbers of metadata that have both a lower
+// and an upper limit, which alone may each be true of many.
+func driversOfRanges(terms []slice.Cond) (found []driver) {
+	for i, t := range terms {
+		low, value, ok := limitOfMetadata(t, slice.GT, slice.GE)
+		if !ok {
+			continue
+		}
+		for _, other := range slices.Concat(terms[:i], terms[i+1:]) {
+			if high, most, ok := limitOfMetadata(other, slice.LT, slice.LE); ok && high.Of == low.Of && metadataKey(high) == metadataKey(low) {
+				level := map[slice.Level]string{slice.Items: "v.annotation = ''", slice.Boxes: "v.annotation <> ''"}[low.Of]
+				found = append(found, func(q *filterSQL) string {
+					return "SELECT v.item AS item FROM metadata_value v WHERE v.dataset = " + q.arg(q.dataset) + " AND v.key = " + q.arg(metadataKey(low)) +
+						" AND " + level + " AND v.number IS NOT NULL AND v.number BETWEEN " + q.number(value, false) + " AND " + q.number(most, false)
+				})
+			}
+		}
+	}
+	return found
+}
+
+// limitOfMetadata reads a comparison of metadata with a number by one of some operators.
+func limitOfMetadata(t slice.Cond, ops ...slice.Op) (f slice.Field, v slice.Value, ok bool) {
+	c, ok := t.(slice.Compare)
+	if !ok || c.Type != slice.Number || !slices.Contains(ops, c.Op) {
+		return f, v, false
+	}
+	f, isField := c.Left.(slice.Field)
+	v, isValue := c.Right.(slice.Value)
+	return f, v, isField && isValue && f.Name == "metadata"
+}
+
 // constants returns expressions that are all constants, else nil.
 func constants(right []slice.Expr) []slice.Value {
 	var values []slice.Value
@@ -258,15 +294,19 @@ func (r *filterRun) bestDriver(most int64) (best driver, err error) {
 	return best, nil
 }
 
-// onlyDriver returns the query of a filter's items that is the whole filter, if there is one.
-func (r *filterRun) onlyDriver(q *filterSQL) (query string, ok bool) {
+// countGroups returns the query of how many items or boxes a filter chooses, where groups alone can say it.
+func (r *filterRun) countGroups(q *filterSQL) (query string, ok bool) {
+	if r.slice.ID != "" {
+		return "", false
+	}
+	if r.boxes {
+		g := groupOf(slice.AllBoxes, r.filter.Where)
+		return "SELECT CAST(COALESCE(SUM(g.n), 0) AS BIGINT) FROM " + q.group(g), g.exact && len(g.limits) == 0
+	}
 	c, isQuantified := r.filter.Where.(slice.Quantified)
-	if r.boxes || r.slice.ID != "" || !isQuantified || c.Quantifier != slice.Any {
+	if !isQuantified || c.Quantifier != slice.Any {
 		return "", false
 	}
 	g := groupOf(c.Of, c.Where)
-	if !g.exact {
-		return "", false
-	}
-	return "SELECT DISTINCT g.item FROM " + q.group(g), true
+	return "SELECT COUNT(*) FROM (SELECT DISTINCT g.item FROM " + q.group(g) + ") d", g.exact
 }

@@ -246,28 +246,35 @@ func (tx *Tx) indexAnnotations(dataset, item string, added []Annotation) error {
 
 // groupBoxes sums up an item's current boxes.
 func (tx *Tx) groupBoxes(item string) ([]boxGroup, error) {
+	boxes, err := all(tx, scanGrouped, `SELECT a.run, a.category, a.created_by, a.x0, a.y0, a.x1, a.y1, a.confidence, f.created_at, a.created_at
+		FROM annotation a JOIN annotation f ON f.id = a.id AND f.revision = 1 WHERE a.item = $1 AND a.ended_at IS NULL AND a.type = 'box'`, item)
+	return sumUp(boxes), err
+}
+
+// sumUp returns the groups of an item's boxes.
+func sumUp(boxes []grouped) []boxGroup {
+	type key struct {
+		prediction bool
+		name       string
+	}
 	groups := []boxGroup{{}, {prediction: true}}
-	at := map[boxGroup]int{groups[0]: 0, groups[1]: 1}
-	err := each(tx, scanGrouped, func(b grouped) error {
-		names := []string{"", "=" + b.category}
+	at := map[key]int{{false, ""}: 0, {true, ""}: 1}
+	for _, b := range boxes {
+		names := []string{"", "=" + b.category, "@" + b.author}
 		if b.run != "" {
-			names = append(names, "~"+b.run)
-		} else {
-			names = append(names, "@"+b.author)
+			names[2] = "~" + b.run
 		}
 		for _, name := range names {
-			key := boxGroup{prediction: b.run != "", name: name}
-			i, known := at[key]
+			k := key{b.run != "", name}
+			i, known := at[k]
 			if !known {
 				i = len(groups)
-				at[key], groups = i, append(groups, key)
+				at[k], groups = i, append(groups, boxGroup{prediction: k.prediction, name: name})
 			}
 			groups[i].include(b.box, b.confidence, fromMillis(b.first), fromMillis(b.last))
 		}
-		return nil
-	}, `SELECT a.run, a.category, a.created_by, a.x0, a.y0, a.x1, a.y1, a.confidence, f.created_at, a.created_at
-		FROM annotation a JOIN annotation f ON f.id = a.id AND f.revision = 1 WHERE a.item = $1 AND a.ended_at IS NULL AND a.type = 'box'`, item)
-	return groups, err
+	}
+	return groups
 }
 
 // grouped is a box as groups sum it up.

@@ -46,7 +46,19 @@ func newHerd(t testing.TB, db *DB, rows []slice.Item) *herd {
 	if err != nil {
 		t.Fatal(err)
 	}
+	analyze(t, db)
 	return h
+}
+
+// analyze does what PostgreSQL's autovacuum does within a minute.
+func analyze(t testing.TB, db *DB) {
+	t.Helper()
+	if db.Dialect() != Postgres {
+		return
+	}
+	if _, err := db.Writer().ExecContext(t.Context(), "VACUUM ANALYZE"); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func fillTimes(item *slice.Item) {

@@ -69,6 +69,24 @@ func (f *Flow) Dataset(ctx context.Context, caller remuda.Caller, id string) (fo
 	return found, err
 }
 
+// RenameDataset gives a dataset another name; managers only.
+func (f *Flow) RenameDataset(ctx context.Context, caller remuda.Caller, id, name string) (renamed store.Dataset, err error) {
+	if err := caller.Need(remuda.Manager); err != nil {
+		return renamed, err
+	}
+	if name, err = checkName("dataset", name); err != nil {
+		return renamed, err
+	}
+	err = f.DB.Write(ctx, caller, func(tx *store.Tx) (err error) {
+		if err := tx.RenameDataset(id, name); err != nil {
+			return err
+		}
+		renamed, err = tx.Dataset(id)
+		return err
+	})
+	return renamed, err
+}
+
 // DatasetOverview is a dataset and what there is of it.
 type DatasetOverview struct {
 	Dataset store.Dataset

@@ -48,7 +48,8 @@ type AnnotatedItem struct {
 	Annotations []store.Annotation
 }
 
-// Item returns an item of a dataset with its ground truth.
+// Item returns an item of a dataset with its ground truth. If it is chosen by
+// its id, the dataset may be "".
 func (f *Flow) Item(ctx context.Context, caller remuda.Caller, dataset string, choice ItemChoice) (found AnnotatedItem, err error) {
 	if err := caller.Need(remuda.Reviewer); err != nil {
 		return found, err
@@ -69,7 +70,7 @@ func chosenItem(tx *store.Tx, dataset string, choice ItemChoice) (store.Item, er
 	switch {
 	case choice.ID != "":
 		item, err := tx.Item(choice.ID)
-		if err == nil && item.Dataset != dataset {
+		if err == nil && dataset != "" && item.Dataset != dataset {
 			err = remuda.Errorf(remuda.NotFound, "there is no item %s", choice.ID)
 		}
 		return item, err
@@ -82,7 +83,8 @@ func chosenItem(tx *store.Tx, dataset string, choice ItemChoice) (store.Item, er
 	return tx.ItemByReference(dataset, choice.Reference)
 }
 
-// DeleteItem removes an item with its annotations; managers only.
+// DeleteItem removes an item with its annotations; managers only. If it is
+// chosen by its id, the dataset may be "".
 func (f *Flow) DeleteItem(ctx context.Context, caller remuda.Caller, dataset string, choice ItemChoice) error {
 	if err := caller.Need(remuda.Manager); err != nil {
 		return err

@@ -56,6 +56,21 @@ func (f *Flow) AddTaxonomy(ctx context.Context, caller remuda.Caller, t store.Ta
 	return done, err
 }
 
+// Taxonomies returns a dataset's taxonomies, by name.
+func (f *Flow) Taxonomies(ctx context.Context, caller remuda.Caller, dataset string) (found []store.Taxonomy, err error) {
+	if err := caller.Need(remuda.Reviewer); err != nil {
+		return nil, err
+	}
+	err = f.DB.Read(ctx, caller, func(tx *store.Tx) error {
+		if _, err := tx.Dataset(dataset); err != nil {
+			return err
+		}
+		found, err = tx.Taxonomies(dataset)
+		return err
+	})
+	return found, err
+}
+
 // DeleteTaxonomy removes a taxonomy and deletes the annotations and predictions
 // that name it, whose revisions stay in the history; managers only.
 func (f *Flow) DeleteTaxonomy(ctx context.Context, caller remuda.Caller, dataset, name string) error {

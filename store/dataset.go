@@ -57,6 +57,15 @@ func (tx *Tx) Datasets() ([]Dataset, error) {
 	return all(tx, scanDataset, "SELECT "+datasetColumns+" FROM dataset WHERE world = $1 AND deleted_at IS NULL ORDER BY id", tx.Caller.World)
 }
 
+// RenameDataset gives a dataset of the caller's world another name.
+func (tx *Tx) RenameDataset(id, name string) error {
+	if _, err := tx.Dataset(id); err != nil {
+		return err
+	}
+	_, err := tx.exec("UPDATE dataset SET name = $2 WHERE id = $1", id, name)
+	return err
+}
+
 // HideDataset makes a dataset not_found from now on; RemoveDataset takes its rows away.
 func (tx *Tx) HideDataset(id string) error {
 	if _, err := tx.Dataset(id); err != nil {

@@ -237,13 +237,28 @@ func (tx *Tx) ItemsByID(ids []string) (map[string]Item, error) {
 	return found, err
 }
 
+// ItemsByBlob returns for each of some images (SHA-256, hex) an item of the
+// caller's world that has it, the oldest; images that none has are left out.
+func (tx *Tx) ItemsByBlob(blobs []string) (map[string]Item, error) {
+	found := make(map[string]Item, len(blobs))
+	err := inLists(unique(blobs), 2, func(marks string, args []any) error {
+		return each(tx, scanItem, func(item Item) error {
+			if _, older := found[item.Blob]; !older {
+				found[item.Blob] = item
+			}
+			return nil
+		}, "SELECT "+itemColumns+" FROM item WHERE item.blob IN ("+marks+") AND"+ofWorld+" ORDER BY item.id", append([]any{tx.Caller.World}, args...)...)
+	})
+	return found, err
+}
+
 // unique returns the different ones of values, sorted.
 func unique(values []string) []string { return slices.Compact(slices.Sorted(slices.Values(values))) }
 
 // itemTables hold rows that go with their item: tables with a column "item".
 // Each stands after those whose rows refer to its own.
 func itemTables() []string {
-	return []string{"annotation", "metadata_value", "item_text", "box_group", "slice_member", "slice_pin", "evaluation_match", "embedding"}
+	return []string{"annotation", "metadata_value", "item_text", "box_group", "slice_member", "slice_pin", "evaluation_match", "embedding", "benchmark_item", "scenario_result"}
 }
 
 // DeleteItem removes an item of the caller's world with its annotations and all
@@ -261,6 +276,9 @@ func (tx *Tx) DeleteItem(id string) error {
 		return err
 	}
 	if err := tx.notFrozen(id); err != nil {
+		return err
+	}
+	if err := tx.notInBenchmark(id); err != nil {
 		return err
 	}
 	return tx.deleteItems([]string{id})
@@ -284,7 +302,9 @@ func (tx *Tx) deleteItems(ids []string) error {
 
 // datasetTables hold rows that go with their dataset: tables with a column
 // "dataset". Each stands after those whose rows refer to its own.
-func datasetTables() []string { return []string{"taxonomy", "upload", "embedding_index", "slice"} }
+func datasetTables() []string {
+	return []string{"taxonomy", "upload", "embedding_index", "slice", "run_dataset"}
+}
 
 // RemoveDataset takes away rows of a hidden dataset, at most about n items with
 // all that hangs on them, and says whether it was the last of them.

@@ -89,9 +89,6 @@ func (f *Flow) uploadJob(ctx context.Context, caller remuda.Caller, dataset, req
 		}
 		return tx.SetUploadJob(dataset, request, job.ID)
 	})
-	if remuda.CodeOf(err) == remuda.NotFound && strings.Contains(err.Error(), "upload") {
-		err = remuda.Errorf(remuda.NotFound, "there is no upload %s", request).WithHint("put the file to its signed URL first")
-	}
 	return job, err
 }
 

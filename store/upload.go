@@ -45,7 +45,7 @@ func (tx *Tx) TakeUpload(dataset, request string) (Upload, error) {
 	if _, err := tx.Dataset(dataset); err != nil {
 		return Upload{}, err
 	}
-	return one(tx, "upload "+request, scanUpload,
+	return oneUpload(tx, request,
 		"UPDATE upload SET request = request WHERE dataset = $1 AND request = $2 RETURNING dataset, request, blob, bytes, job, created_at", dataset, request)
 }
 
@@ -54,7 +54,15 @@ func (tx *Tx) Upload(dataset, request string) (Upload, error) {
 	if _, err := tx.Dataset(dataset); err != nil {
 		return Upload{}, err
 	}
-	return one(tx, "upload "+request, scanUpload, "SELECT dataset, request, blob, bytes, job, created_at FROM upload WHERE dataset = $1 AND request = $2", dataset, request)
+	return oneUpload(tx, request, "SELECT dataset, request, blob, bytes, job, created_at FROM upload WHERE dataset = $1 AND request = $2", dataset, request)
+}
+
+func oneUpload(tx *Tx, request, query string, args ...any) (Upload, error) {
+	upload, err := one(tx, "upload "+request, scanUpload, query, args...)
+	if remuda.CodeOf(err) == remuda.NotFound {
+		err = remuda.Errorf(remuda.NotFound, "there is no upload %s", request).WithHint("put the file to its signed URL first")
+	}
+	return upload, err
 }
 
 // SetUploadJob notes the job that reads a staged file.

@@ -8,7 +8,10 @@ type blobPlace struct{ table, column string }
 // blobPlaces are all columns that name blobs. A table that does adds its own,
 // lest its blobs be swept and left out of backups.
 func blobPlaces() []blobPlace {
-	return []blobPlace{{"item", "blob"}, {"upload", "blob"}, {"annotation", "blob"}}
+	return []blobPlace{
+		{"item", "blob"}, {"upload", "blob"}, {"annotation", "blob"},
+		{"model_weights", "blob"}, {"weights_part", "blob"}, {"benchmark", "truth"}, {"evaluation", "boxes"},
+	}
 }
 
 // BlobUsed says whether anything of either world refers to a blob.

@@ -1,4 +1,4 @@
--- Slices, what filters look at, models by name, evaluations and embeddings.
+-- Slices, what filters look at, and embeddings.
 
 CREATE TABLE slice (
   id TEXT PRIMARY KEY,
@@ -86,46 +86,6 @@ CREATE TABLE box_group (
 CREATE INDEX box_group_item ON box_group (item);
 
 CREATE INDEX item_author ON item (dataset, created_by, position);
-
--- Models and their runs, as far as filters name them.
-CREATE TABLE model (
-  id TEXT PRIMARY KEY,
-  world TEXT NOT NULL,
-  name TEXT NOT NULL
-);
-CREATE INDEX model_name ON model (world, name);
-
-CREATE TABLE model_run (
-  id TEXT PRIMARY KEY,
-  model TEXT NOT NULL REFERENCES model (id)
-);
-CREATE INDEX model_run_model ON model_run (model);
-
-CREATE TABLE evaluation (
-  id TEXT PRIMARY KEY,
-  world TEXT NOT NULL,
-  name TEXT NOT NULL
-);
-CREATE INDEX evaluation_name ON evaluation (world, name, id);
-
--- What became of an annotation revision in an evaluation: a pair has a row for
--- the annotation and one for the prediction.
-CREATE TABLE evaluation_match (
-  evaluation TEXT NOT NULL REFERENCES evaluation (id),
-  number BIGINT NOT NULL,
-  item TEXT NOT NULL,
-  kind TEXT NOT NULL,               -- tp, fp, missed, below or ignored
-  annotation TEXT NOT NULL,         -- the box that the row is about
-  annotation_revision BIGINT NOT NULL,
-  other TEXT NOT NULL,              -- the box that it was matched with; '' if none
-  other_revision BIGINT NOT NULL,
-  iou DOUBLE PRECISION,             -- with that; else the largest with one of its category
-  confidence DOUBLE PRECISION,      -- of the prediction; NULL where there is none
-  PRIMARY KEY (evaluation, number)
-);
-CREATE UNIQUE INDEX evaluation_match_annotation ON evaluation_match (annotation, evaluation);
-CREATE INDEX evaluation_match_kind ON evaluation_match (evaluation, kind, item);
-CREATE INDEX evaluation_match_item ON evaluation_match (item);
 
 -- Vectors of images, of one index.
 CREATE TABLE embedding_index (

@@ -47,6 +47,7 @@ type Server struct {
 type face struct {
 	prefix  string // no slash at its end
 	handler http.Handler
+	routes  []string // "GET dataset/{ds}/name"; none if all its paths are alike
 }
 
 // New returns the server. A PublicURL that is none is invalid.
@@ -62,20 +63,38 @@ func New(o Options) (*Server, error) {
 			return nil, remuda.Errorf(remuda.Invalid, "take the public URL: %w", err)
 		}
 	}
+	datasets := nucleus.New(nucleus.Server{
+		Flow: o.Flow, Authenticate: s.authenticate, Fail: fail,
+		PublicURL: func(r *http.Request) string { return httpx.Of(r).BaseURL },
+	})
 	s.faces = []face{
-		{"/v1/nucleus", nucleus.New(nucleus.Server{
-			Flow: o.Flow, Authenticate: s.authenticate, Fail: fail,
-			PublicURL: func(r *http.Request) string { return httpx.Of(r).BaseURL },
-		})},
-		{"/healthz", http.HandlerFunc(s.serveHealth)},
-		{"/metrics", http.HandlerFunc(s.serveMetrics)},
+		{"/v1/nucleus", datasets, datasets.Routes()},
+		{"/healthz", http.HandlerFunc(s.serveHealth), nil},
+		{"/metrics", http.HandlerFunc(s.serveMetrics), nil},
 	}
 	signed := image.Server{Flow: o.Flow, Fail: fail}
 	for prefix, handler := range signed.Faces() {
-		s.faces = append(s.faces, face{prefix, handler})
+		s.faces = append(s.faces, face{prefix, handler, nil})
 	}
 	slices.SortFunc(s.faces, func(a, b face) int { return len(b.prefix) - len(a.prefix) })
 	return s, nil
+}
+
+// Routes lists all that is served: a method and a pattern of the path, or the
+// method * and a prefix whose paths are all alike.
+func (s *Server) Routes() []string {
+	var names []string
+	for _, f := range s.faces {
+		if f.routes == nil {
+			names = append(names, "* "+f.prefix)
+		}
+		for _, name := range f.routes {
+			method, pattern, _ := strings.Cut(name, " ")
+			names = append(names, method+" "+f.prefix+"/"+pattern)
+		}
+	}
+	slices.Sort(names)
+	return names
 }
 
 // fail notes a failure of the server's for the log.
@@ -119,8 +138,8 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 			continue
 		}
 		inner := relative(r, rest)
-		f.handler.ServeHTTP(w, inner)
 		r.Pattern = f.prefix
+		f.handler.ServeHTTP(w, inner)
 		if inner.Pattern != "" {
 			r.Pattern += "/" + inner.Pattern
 		}

@@ -1,0 +1,228 @@
+package api
+
+import (
+	"bufio"
+	"context"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"remuda"
+	"remuda/flow"
+	"remuda/internal/flowtest"
+	"remuda/store"
+)
+
+// rule is a line of testdata/access.txt.
+type rule struct{ least, method, pattern, body string }
+
+func rules(t *testing.T) map[string]rule {
+	t.Helper()
+	file, err := os.Open("testdata/access.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	found := make(map[string]rule)
+	for lines := bufio.NewScanner(file); lines.Scan(); {
+		line := strings.TrimSpace(lines.Text())
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		fields := append(strings.Fields(line), "", "")
+		r := rule{fields[0], fields[1], fields[2], "{}"}
+		if _, body, ok := strings.Cut(line, " {\""); ok {
+			r.body = `{"` + body
+		}
+		route := r.method + " " + r.pattern
+		if _, twice := found[route]; twice {
+			t.Errorf("%s stands there twice", route)
+		}
+		found[route] = r
+	}
+	return found
+}
+
+// site is a server with users of every role.
+type site struct {
+	*Server
+	keys map[string]string // by role, "test" for an admin of the test world, "revoked"
+}
+
+func newSite(t *testing.T, o Options) *site {
+	t.Helper()
+	if o.Flow == nil {
+		o.Flow, _ = flowtest.New(t)
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	server, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &site{server, make(map[string]string)}
+	for _, role := range remuda.Roles() {
+		s.keys[string(role)] = s.key(t, remuda.Live, role)
+	}
+	s.keys["test"] = s.key(t, remuda.Test, remuda.Admin)
+	s.keys["revoked"] = s.key(t, remuda.Live, remuda.Admin)
+	local := flow.Local(remuda.Live)
+	keys, err := o.Flow.Keys(t.Context(), local)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := o.Flow.RevokeKey(t.Context(), local, keys[len(keys)-1].ID); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func (s *site) key(t *testing.T, world remuda.World, role remuda.Role) string {
+	t.Helper()
+	key, _, err := s.o.Flow.CreateKey(t.Context(), flow.Local(world), flow.NewKey{Name: string(role), World: world, Role: role})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
+// call sends a request from elsewhere, with a key unless that is "".
+func (s *site) call(ctx context.Context, method, path, key, body string) *httptest.ResponseRecorder {
+	r := httptest.NewRequestWithContext(ctx, method, path, strings.NewReader(body))
+	r.RemoteAddr = "192.0.2.1:1234"
+	r.Header.Set("Content-Type", "application/json")
+	if key != "" {
+		r.SetBasicAuth(key, "")
+	}
+	w := httptest.NewRecorder()
+	s.ServeHTTP(w, r)
+	return w
+}
+
+// things makes one of everything that paths name, in the live world, and
+// returns their ids by the names of the paths' parts.
+func (s *site) things(t *testing.T) map[string]string {
+	t.Helper()
+	manager := remuda.Caller{User: "usr_test", Role: remuda.Manager, World: remuda.Live}
+	d, err := s.o.Flow.CreateDataset(t.Context(), manager, flow.NewDataset{Name: "horses"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids := map[string]string{"ds": d.ID, "ref...": "a.jpg", "n": "0", "annotation...": "a.jpg/none", "name...": "colors", "request": "0123456789abcdef"}
+	err = s.o.Flow.DB.Write(t.Context(), manager, func(tx *store.Tx) error {
+		added, err := tx.AddItems(d.ID, []store.Item{{ReferenceID: "a.jpg"}}, false)
+		if err != nil {
+			return err
+		}
+		ids["di"] = added[0].ID
+		job, err := tx.NewJob("metadataUpdate", d.ID, nil, 1)
+		if err != nil {
+			return err
+		}
+		ids["job"] = job.ID
+		slice, err := tx.CreateSlice(store.Slice{Dataset: d.ID, Name: "some", Type: "dataset_item"})
+		ids["slc"] = slice.ID
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ids
+}
+
+// path fills a pattern with ids.
+func fillPath(t *testing.T, pattern string, ids map[string]string) string {
+	t.Helper()
+	segments := strings.Split(pattern, "/")
+	for i, segment := range segments {
+		if name, ok := strings.CutPrefix(segment, "{"); ok {
+			id, known := ids[strings.TrimSuffix(name, "}")]
+			if !known {
+				t.Fatalf("%s: things makes nothing for {%s", pattern, name)
+			}
+			segments[i] = id
+		}
+	}
+	return strings.Join(segments, "/")
+}
+
+func TestEveryRouteIsForWhomTheTableSays(t *testing.T) {
+	s := newSite(t, Options{})
+	table := rules(t)
+	for _, route := range s.Routes() {
+		if _, known := table[route]; !known {
+			t.Errorf("%s is missing in testdata/access.txt", route)
+		}
+	}
+	for route, r := range table {
+		if !slices.Contains(s.Routes(), route) {
+			t.Errorf("%s stands in testdata/access.txt and is not served", route)
+			continue
+		}
+		t.Run(route, func(t *testing.T) {
+			switch r.least {
+			case "public":
+				s.expect(t, r, r.pattern, "", http.StatusOK)
+			case "signed":
+				s.expect(t, r, r.pattern+"/x", "admin", http.StatusForbidden)
+			case "local":
+				s.expect(t, r, r.pattern, "", http.StatusUnauthorized)
+				s.expect(t, r, r.pattern, "manager", http.StatusForbidden)
+				s.expect(t, r, r.pattern, "admin", http.StatusOK)
+			default:
+				s.walk(t, r)
+			}
+		})
+	}
+}
+
+// walk calls a route as nobody, as each role, and from the other world.
+func (s *site) walk(t *testing.T, r rule) {
+	least, err := remuda.ParseRole(r.least)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids := s.things(t)
+	path := fillPath(t, r.pattern, ids)
+	s.expect(t, r, path, "", http.StatusUnauthorized)
+	s.expect(t, r, path, "revoked", http.StatusUnauthorized)
+	roles := remuda.Roles()
+	slices.Reverse(roles)
+	for _, role := range roles {
+		if !role.AtLeast(least) {
+			s.expect(t, r, path, string(role), http.StatusForbidden)
+		}
+	}
+	if strings.Contains(r.pattern, "{") {
+		s.expect(t, r, path, "test", http.StatusNotFound)
+	}
+	for _, role := range roles {
+		if !role.AtLeast(least) {
+			continue
+		}
+		got := s.call(t.Context(), r.method, path, s.keys[string(role)], r.body)
+		if got.Code == http.StatusUnauthorized || got.Code == http.StatusForbidden || got.Code >= 500 {
+			t.Errorf("a %s gets %d: %s", role, got.Code, got.Body)
+		}
+	}
+}
+
+func (s *site) expect(t *testing.T, r rule, path, who string, want int) {
+	t.Helper()
+	method := r.method
+	if method == "*" {
+		method = http.MethodGet
+		if strings.HasPrefix(path, "/upload") {
+			method = http.MethodPut
+		}
+	}
+	got := s.call(t.Context(), method, path, s.keys[who], r.body)
+	if got.Code != want {
+		t.Errorf("%q gets %d, want %d: %s", who, got.Code, want, got.Body)
+	}
+}

@@ -70,6 +70,35 @@ func (b Batch) Order(o Batch) int {
 	)
 }
 
+// Rank puts the batches that aren't completed in the order of names, which must
+// have each of them once; a batch that is made later comes after them. Without
+// names it goes back to the default order. It returns the batches that changed.
+func Rank(batches []Batch, names []string) (changed []Batch, err error) {
+	rank := make(map[string]int, len(names))
+	for i, name := range names {
+		rank[name] = i + 1
+	}
+	open := 0
+	for _, b := range batches {
+		if b.Status != BatchCompleted {
+			open++
+			if len(names) > 0 && rank[b.Name] == 0 {
+				return nil, remuda.Errorf(remuda.Invalid, "rank batches: %q is missing", b.Name).WithHint("list every batch that isn't completed")
+			}
+		}
+		if b.Status != BatchCompleted && b.Rank != rank[b.Name] {
+			b.Rank = rank[b.Name]
+			b.Revision++
+			changed = append(changed, b)
+		}
+	}
+	if len(names) > 0 && (len(rank) != len(names) || len(rank) != open) {
+		return nil, remuda.Errorf(remuda.Invalid, "rank batches: one of %d names is there twice, unknown or completed", len(names)).
+			WithHint("list every batch that isn't completed, once")
+	}
+	return changed, nil
+}
+
 // first is 0 for what comes first and 1 for what doesn't.
 func first(yes bool) int {
 	if yes {

@@ -1,6 +1,7 @@
 package label
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -25,6 +26,33 @@ func TestOrderOfBatches(t *testing.T) {
 	}
 	if got := strings.Join(names, " "); got != "first second calibration old new" {
 		t.Error(got)
+	}
+}
+
+func TestManagersRankBatches(t *testing.T) {
+	batches := []Batch{{Name: "a", Status: InProgress}, {Name: "b", Status: Staging, Rank: 1}, {Name: "done", Status: BatchCompleted}}
+	for _, c := range []struct {
+		name  string
+		names []string
+		want  string // name:rank of the changed ones
+		fails bool
+	}{
+		{"all", []string{"b", "a"}, "a:2", false},
+		{"the other way", []string{"a", "b"}, "a:1 b:2", false},
+		{"default", nil, "b:0", false},
+		{"one missing", []string{"a"}, "", true},
+		{"one twice", []string{"a", "b", "a"}, "", true},
+		{"one unknown", []string{"a", "b", "c"}, "", true},
+		{"one completed", []string{"a", "b", "done"}, "", true},
+	} {
+		changed, err := Rank(batches, c.names)
+		var got []string
+		for _, b := range changed {
+			got = append(got, fmt.Sprintf("%s:%d", b.Name, b.Rank))
+		}
+		if strings.Join(got, " ") != c.want || (err != nil) != c.fails {
+			t.Errorf("%s: %v, %v; want %s", c.name, got, err, c.want)
+		}
 	}
 }
 

@@ -131,7 +131,7 @@ func (t Task) Renew(by string, lease int, draft *Submission, now time.Time) (Tas
 	next := t.next()
 	next.Lease.Until = later(t.Lease.Until, now.Add(t.Plan.Lease))
 	if draft != nil {
-		next.Drafts = append(without(t.Drafts, by), Draft{By: by, Stage: t.Lease.Stage, At: now, Draft: *draft})
+		next.Drafts = append(without(t.Drafts, by), Draft{By: by, Stage: t.Lease.Stage, At: now, Submission: *draft})
 	}
 	return next, nil
 }
@@ -239,12 +239,12 @@ func (t Task) late() error {
 func (t Task) keep(by string, s Submission, now time.Time) (Task, []Event) {
 	stage := t.Holders[s.Lease-1].Stage
 	for _, d := range t.Drafts {
-		if d.By == by && d.Late && d.Stage == stage && reflect.DeepEqual(d.Draft, s) {
+		if d.By == by && d.Late && d.Stage == stage && reflect.DeepEqual(d.Submission, s) {
 			return t, nil
 		}
 	}
 	next := t.next()
-	next.Drafts = append(without(t.Drafts, by), Draft{By: by, Stage: stage, At: now, Late: true, Draft: s})
+	next.Drafts = append(without(t.Drafts, by), Draft{By: by, Stage: stage, At: now, Late: true, Submission: s})
 	event := t.event(EventKept, by, now, "the lease had ended")
 	event.Stage = stage
 	return next, []Event{event}

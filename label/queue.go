@@ -49,6 +49,9 @@ type Choice struct {
 // age. In front of the tasks of a project come its training tasks, and among
 // them, at the course's rate, evaluation tasks; courses are by project.
 //
+// A store hands in the person's own tasks (held, with a draft, or only theirs)
+// and, of those that they may take, the first few in the order above.
+//
 // Several people who ask at once may be given the same task: the store keeps
 // the first Take and has the others choose again.
 func Next(p Person, candidates []Candidate, courses map[string]Course, now time.Time) (Choice, bool) {

@@ -139,11 +139,11 @@ type Flag struct {
 
 // Draft is what someone has not handed in, or handed in too late.
 type Draft struct {
-	By    string     `json:"by"`
-	Stage Stage      `json:"stage"`
-	At    time.Time  `json:"at"`
-	Late  bool       `json:"late,omitempty"` // the lease had ended
-	Draft Submission `json:"draft"`
+	By    string    `json:"by"`
+	Stage Stage     `json:"stage"`
+	At    time.Time `json:"at"`
+	Late  bool      `json:"late,omitempty"` // the lease had ended
+	Submission
 }
 
 // NewTask returns a pending task of a batch and the event of its making.
@@ -224,7 +224,7 @@ func (t Task) skips() (n int) {
 func (t Task) DraftOf(person string) (Submission, bool) {
 	for _, d := range t.Drafts {
 		if d.By == person && d.Stage == t.Stage() {
-			return d.Draft, true
+			return d.Submission, true
 		}
 	}
 	return Submission{}, false

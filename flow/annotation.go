@@ -281,13 +281,14 @@ func sentForm(a *store.Annotation) json.RawMessage {
 	return text
 }
 
-// withoutGeometry returns a body without the geometry that a box's columns contradict.
+// withoutGeometry returns a body without the geometry and area that a box's columns contradict.
 func withoutGeometry(body json.RawMessage) json.RawMessage {
 	p := payload{}
 	if json.Unmarshal(body, &p.members) != nil {
 		return body
 	}
 	delete(p.members, "geometry")
+	delete(p.members, "area")
 	return p.body(store.TypeBox)
 }
 

@@ -151,14 +151,17 @@ func (x *labelExport) rows(do func(remuda.Item, []remuda.Annotation) error) erro
 	}
 }
 
+// items reads some items of the source.
+func (x *labelExport) items(after int64) ([]store.Item, error) {
+	if x.from.Slice != "" {
+		return x.tx.SliceItemsAfter(x.from.Slice, after, exportPage)
+	}
+	return x.tx.ItemsAfter(x.from.Dataset, after, exportPage)
+}
+
 // page reads some items and their boxes, and counts what else they have.
 func (x *labelExport) page(after int64) (items []store.Item, boxes map[string][]store.BoxRow, err error) {
-	if x.from.Slice != "" {
-		items, err = x.tx.SliceItemsAfter(x.from.Slice, after, exportPage)
-	} else {
-		items, err = x.tx.ItemsAfter(x.from.Dataset, after, exportPage)
-	}
-	if err != nil || len(items) == 0 {
+	if items, err = x.items(after); err != nil || len(items) == 0 {
 		return nil, nil, err
 	}
 	ids := make([]string, len(items))

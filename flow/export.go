@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 
 	"remuda"
+	"remuda/slice"
 	"remuda/store"
 )
 
@@ -22,17 +23,14 @@ type Source struct {
 
 // pageOf returns at most n items of a source behind a position, with their annotations.
 func pageOf(tx *store.Tx, from Source, after int64, n int) ([]AnnotatedItem, error) {
-	if from.Query != "" {
-		return nil, remuda.Errorf(remuda.Invalid, "export the items that a query finds: this cannot be done yet").WithHint("make a slice of the query and export that")
-	}
 	if from.Slice == "" {
-		items, err := tx.ItemsAfter(from.Dataset, after, n)
+		items, err := queried(tx, from, after, n)
 		if err != nil {
 			return nil, err
 		}
 		return withAnnotations(items, func(ids []string) (map[string][]store.Annotation, error) { return tx.AnnotationsOf(ids, from.Run) })
 	}
-	slice, err := tx.Slice(from.Slice)
+	s, err := tx.Slice(from.Slice)
 	if err != nil {
 		return nil, err
 	}
@@ -41,11 +39,23 @@ func pageOf(tx *store.Tx, from Source, after int64, n int) ([]AnnotatedItem, err
 		return nil, err
 	}
 	return withAnnotations(items, func(ids []string) (map[string][]store.Annotation, error) {
-		if slice.Frozen != "" && from.Run == "" {
-			return tx.FrozenAnnotations(slice.ID, ids)
+		if s.Frozen != "" && from.Run == "" {
+			return tx.FrozenAnnotations(s.ID, ids)
 		}
 		return tx.AnnotationsOf(ids, from.Run)
 	})
+}
+
+// queried returns the items of a dataset that a source's query finds.
+func queried(tx *store.Tx, from Source, after int64, n int) ([]store.Item, error) {
+	if from.Query == "" {
+		return tx.ItemsAfter(from.Dataset, after, n)
+	}
+	filter, err := slice.ParseQuery(from.Query)
+	if err != nil {
+		return nil, err
+	}
+	return tx.FilterItems(from.Dataset, "", filter, after, n)
 }
 
 func withAnnotations(items []store.Item, of func(ids []string) (map[string][]store.Annotation, error)) ([]AnnotatedItem, error) {

@@ -51,6 +51,7 @@ func (f *Flow) jobKinds() map[string]JobHandler {
 		jobItems:             f.runItems,
 		jobMetadata:          f.runMetadata,
 		jobDeleteDataset:     f.runDeleteDataset,
+		jobDeduplicate:       f.runDeduplicate,
 	}
 }
 

@@ -11,6 +11,7 @@ func blobPlaces() []blobPlace {
 	return []blobPlace{
 		{"item", "blob"}, {"upload", "blob"}, {"annotation", "blob"},
 		{"model_weights", "blob"}, {"weights_part", "blob"}, {"benchmark", "truth"}, {"evaluation", "boxes"},
+		{"slice", "frozen"}, {"slice_member", "blob"},
 	}
 }
 

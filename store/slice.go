@@ -247,12 +247,8 @@ func (tx *Tx) PinSlice(s Slice) error {
 	if _, err := tx.lockSlice(s.ID, 0); err != nil {
 		return err
 	}
-	absent, err := tx.absentImages(s.ID)
-	if err != nil {
+	if err := tx.ImagesAreHere(s); err != nil {
 		return err
-	}
-	if len(absent) > 0 {
-		return remuda.Errorf(remuda.Conflict, "freeze slice %s: the image of %s is not here", s.ID, absent[0]).WithHint("wait until its upload has ended, or remove the item")
 	}
 	if _, err := tx.exec("UPDATE slice_member SET blob = (SELECT item.blob FROM item WHERE item.id = slice_member.item) WHERE slice = $1", s.ID); err != nil {
 		return err
@@ -273,18 +269,21 @@ func currentPins(s Slice) string {
 	return "m.slice, m.item, a.id, a.revision FROM slice_member m JOIN annotation a ON a.item = m.item AND a.run = ''"
 }
 
-// absentImages returns reference ids of items of a slice whose bytes are not here, at most a few.
-func (tx *Tx) absentImages(slice string) ([]string, error) {
-	return all(tx, scalar[string], `SELECT item.reference_id FROM slice_member m JOIN item ON item.id = m.item
-		WHERE m.slice = $1 AND item.blob IS NULL ORDER BY m.position LIMIT 5`, slice)
+// ImagesAreHere is a conflict if the bytes of an image of a slice are not here.
+func (tx *Tx) ImagesAreHere(s Slice) error {
+	absent, err := one(tx, "image", scalar[string], `SELECT item.reference_id FROM slice_member m JOIN item ON item.id = m.item
+		WHERE m.slice = $1 AND item.blob IS NULL ORDER BY m.position LIMIT 1`, s.ID)
+	if remuda.CodeOf(err) == remuda.NotFound {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return remuda.Errorf(remuda.Conflict, "freeze slice %s: the image of %s is not here", s.ID, absent).WithHint("wait until its upload has ended, or take the item out of the slice")
 }
 
-// Pins returns what freezing a slice keeps or, if it is frozen, has kept.
-func (tx *Tx) Pins(s Slice, pinned bool) ([]slice.Pin, error) {
-	blob, annotations := "item.blob", "SELECT "+currentPins(s)+" WHERE m.slice = $1 AND a.ended_at IS NULL"
-	if pinned {
-		blob, annotations = "m.blob", "SELECT slice, item, annotation, revision FROM slice_pin WHERE slice = $1"
-	}
+// Pins returns what freezing a slice keeps.
+func (tx *Tx) Pins(s Slice) ([]slice.Pin, error) {
 	var pins []slice.Pin
 	at := make(map[string]int)
 	err := each(tx, func(row rowScanner) (p slice.Pin, err error) {
@@ -295,7 +294,7 @@ func (tx *Tx) Pins(s Slice, pinned bool) ([]slice.Pin, error) {
 			at[p.ItemID], pins = len(pins), append(pins, p)
 		}
 		return nil
-	}, "SELECT item.id, COALESCE("+blob+", '') FROM slice_member m JOIN item ON item.id = m.item WHERE m.slice = $1 ORDER BY m.position", s.ID)
+	}, "SELECT item.id, COALESCE(item.blob, '') FROM slice_member m JOIN item ON item.id = m.item WHERE m.slice = $1 ORDER BY m.position", s.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -312,7 +311,7 @@ func (tx *Tx) Pins(s Slice, pinned bool) ([]slice.Pin, error) {
 			pins[i].Annotations = append(pins[i].Annotations, p.PinnedAnnotation)
 		}
 		return nil
-	}, annotations, s.ID)
+	}, "SELECT "+currentPins(s)+" WHERE m.slice = $1 AND a.ended_at IS NULL", s.ID)
 	return pins, err
 }
 
@@ -362,7 +361,48 @@ func (tx *Tx) CategoriesOf(dataset string, items []string) (map[string][]string,
 	return found, err
 }
 
+// SliceCategories returns the categories of the ground truth of a slice's items, sorted.
+func (tx *Tx) SliceCategories(s Slice) ([]string, error) {
+	names, err := all(tx, scalar[string], `SELECT DISTINCT g.name FROM slice_member m JOIN box_group g ON g.item = m.item
+		WHERE m.slice = $1 AND g.dataset = $2 AND g.prediction = $3 AND g.name >= '=' AND g.name < '>' ORDER BY g.name`, s.ID, s.Dataset, false)
+	for i := range names {
+		names[i] = names[i][1:]
+	}
+	return names, err
+}
+
 // ItemIDs returns the ids of all items of a dataset, in the order of insertion.
 func (tx *Tx) ItemIDs(dataset string) ([]string, error) {
 	return all(tx, scalar[string], "SELECT id FROM item WHERE dataset = $1 ORDER BY position", dataset)
+}
+
+// AnnotationItems returns the items of those current annotations of a dataset,
+// predictions too, that have one of ids; unknown ones are left out.
+func (tx *Tx) AnnotationItems(dataset string, ids []string) (map[string]string, error) {
+	found := make(map[string]string, len(ids))
+	err := inLists(unique(ids), 2, func(marks string, args []any) error {
+		return each(tx, scanMember, func(m SliceMember) error { found[m.Annotation] = m.Item; return nil },
+			"SELECT item, id FROM annotation WHERE dataset = $1 AND ended_at IS NULL AND id IN ("+marks+")", append([]any{dataset}, args...)...)
+	})
+	return found, err
+}
+
+// PHash is an item's perceptual hash.
+type PHash struct {
+	Item, Reference string
+	Bits            uint64
+	Known           bool // false while the image is not here
+}
+
+// PHashes returns the perceptual hashes of a dataset's items, in the order of insertion.
+func (tx *Tx) PHashes(dataset string) ([]PHash, error) {
+	if _, err := tx.Dataset(dataset); err != nil {
+		return nil, err
+	}
+	return all(tx, func(row rowScanner) (h PHash, err error) {
+		var bits sql.NullInt64
+		err = row.Scan(&h.Item, &h.Reference, &bits)
+		h.Bits, h.Known = uint64(bits.Int64), bits.Valid
+		return h, err
+	}, "SELECT id, reference_id, phash FROM item WHERE dataset = $1 ORDER BY position", dataset)
 }

@@ -14,6 +14,7 @@ CREATE TABLE slice (
 );
 CREATE INDEX slice_world ON slice (world, id);
 CREATE INDEX slice_dataset ON slice (dataset, name, id);
+CREATE INDEX slice_frozen ON slice (frozen);
 
 CREATE TABLE slice_member (
   slice TEXT NOT NULL REFERENCES slice (id),
@@ -25,6 +26,7 @@ CREATE TABLE slice_member (
 );
 CREATE UNIQUE INDEX slice_member_subject ON slice_member (slice, item, annotation);
 CREATE INDEX slice_member_item ON slice_member (item, slice);
+CREATE INDEX slice_member_blob ON slice_member (blob) WHERE blob IS NOT NULL;
 
 -- The annotation revisions of a frozen slice.
 CREATE TABLE slice_pin (

@@ -144,6 +144,9 @@ func TestPausedPeopleGetTrainingOnly(t *testing.T) {
 	if _, ok := Next(paused, work, nil, monday); ok {
 		t.Error("a paused person gets a task where there is no training")
 	}
+	if _, ok := Next(paused, work, map[string]Course{"p": {Quality: pool()[3:23], Rate: 1}}, monday); ok {
+		t.Error("a paused person is evaluated")
+	}
 	course := Course{Quality: pool(), Given: map[string]int{}, Rate: 1, Seed: 3}
 	for range 7 {
 		choice, ok := Next(paused, work, map[string]Course{"p": course}, monday)
@@ -220,6 +223,7 @@ func TestStuckTasksAreSeen(t *testing.T) {
 		{"no reviewer", review, []Person{ann, bob}, true},
 		{"a reviewer", review, []Person{ann, dot}, false},
 		{"held by the only reviewer", held, []Person{ann, dot}, false},
+		{"held, another reviewer is there", held, []Person{{ID: "eve", Role: remuda.Reviewer, Projects: []string{"p"}}}, false},
 		{"everyone skipped it", skipped, []Person{ann}, true},
 		{"one has not skipped it", skipped, []Person{ann, bob}, false},
 		{"flagged", flagged, []Person{ann, bob, dot}, true},

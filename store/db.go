@@ -294,6 +294,10 @@ func classify(err error) (code remuda.Code, hint string) {
 			return remuda.Conflict, ""
 		case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
 			return remuda.Unavailable, "another program holds the database: try again in a moment"
+		case sqlite3.SQLITE_NOTADB:
+			return remuda.Invalid, "the file is no database: name another one, or move it away"
+		case sqlite3.SQLITE_CORRUPT:
+			return remuda.Unavailable, "the database is damaged: restore a backup, and look whether the disk is well"
 		case sqlite3.SQLITE_FULL:
 			return remuda.Unavailable, "the disk is full: make room and try again"
 		case sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM:

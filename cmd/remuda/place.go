@@ -15,7 +15,6 @@ import (
 	"remuda"
 	"remuda/blob"
 	"remuda/flow"
-	"remuda/internal/disk"
 	"remuda/jobs"
 	"remuda/store"
 )
@@ -119,12 +118,14 @@ func (p place) openDatabase(ctx context.Context) (*flow.Flow, func(), error) {
 	return &flow.Flow{DB: db, Now: time.Now, Limits: flow.DefaultLimits()}, func() { _ = db.Close() }, nil
 }
 
-// unopened gives a fault at the start that has no hint one.
+// unopened makes a sentence of a fault at the start, with what to do.
 func unopened(err error) error {
-	if disk.Full(err) || remuda.HintOf(err) != "" {
-		return err
+	hint := remuda.HintOf(err)
+	if hint == "" {
+		hint = "look whether --data and --database name what they should"
 	}
-	return remuda.Errorf(remuda.CodeOf(err), "%w", err).WithHint("look whether --data and --database name what they should")
+	lines := strings.Fields(strings.ReplaceAll(err.Error(), ":\n", ": "))
+	return remuda.Errorf(remuda.CodeOf(err), "%w", remuda.Because(err, "%s", strings.Join(lines, " "))).WithHint("%s", hint)
 }
 
 // host is everything that requests and jobs need.

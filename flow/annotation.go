@@ -403,7 +403,8 @@ func (f *Flow) runAnnotate(ctx context.Context, run *JobRun) (any, error) {
 	if err := run.Args(&args); err != nil {
 		return nil, err
 	}
-	put, total, err := f.putLines(ctx, run, args.Request, PutOptions{Dataset: run.Job.Dataset, Source: store.SourceAPI, Update: args.Update})
+	o := PutOptions{Dataset: run.Job.Dataset, Source: store.SourceAPI, Update: args.Update}
+	put, total, err := f.putLines(ctx, run, args.Request, func(sent Sent) (Put, error) { return f.putSent(ctx, run.Caller, sent, o) })
 	if err != nil {
 		return nil, err
 	}
@@ -416,12 +417,12 @@ func (f *Flow) runAnnotate(ctx context.Context, run *JobRun) (any, error) {
 // linesAtOnce is how many lines of a staged file are held in memory.
 const linesAtOnce = 5000
 
-// putLines writes the annotations or predictions of a staged file. It is safe
+// putLines hands the annotations or predictions of a staged file to write, some at a time. It is safe
 // to run again: what was written by an earlier try is ignored or the same.
-func (f *Flow) putLines(ctx context.Context, run *JobRun, request string, o PutOptions) (sum Put, total int64, err error) {
+func (f *Flow) putLines(ctx context.Context, run *JobRun, request string, write func(Sent) (Put, error)) (sum Put, total int64, err error) {
 	var held []json.RawMessage
 	flush := func() error {
-		put, err := f.putSent(ctx, run.Caller, Sent{Texts: held}, o)
+		put, err := write(Sent{Texts: held})
 		held = held[:0]
 		sum.Processed, sum.Ignored = sum.Processed+put.Processed, sum.Ignored+put.Ignored
 		return errors.Join(err, run.Errors(ctx, put.Errors...))

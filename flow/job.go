@@ -51,6 +51,10 @@ func (f *Flow) jobKinds() map[string]JobHandler {
 		jobItems:             f.runItems,
 		jobMetadata:          f.runMetadata,
 		jobDeleteDataset:     f.runDeleteDataset,
+		jobDeleteModel:       f.runDeleteModel,
+		jobDeleteRun:         f.runDeleteModel,
+		jobMergeRuns:         f.runMergeRuns,
+		jobPredict:           f.runPredict,
 		jobDeduplicate:       f.runDeduplicate,
 	}
 }

@@ -152,6 +152,11 @@ func (tx *Tx) EvaluationsOfModel(model string) ([]string, error) {
 	return all(tx, scalar[string], "SELECT id FROM evaluation WHERE model = $1 AND world = $2 ORDER BY id", model, tx.Caller.World)
 }
 
+// EvaluationsOfRun returns the ids of the evaluations of a run, also of a deleted one.
+func (tx *Tx) EvaluationsOfRun(run string) ([]string, error) {
+	return all(tx, scalar[string], "SELECT id FROM evaluation WHERE run = $1 AND world = $2 ORDER BY id", run, tx.Caller.World)
+}
+
 // MatchKind is what became of a box in an evaluation.
 type MatchKind string
 

@@ -117,3 +117,20 @@ func (tx *Tx) RemoveTrainedSlices(model string, slices []string) (removed int64,
 	})
 	return removed, err
 }
+
+// StripModel takes away what hangs on a deleted model but its runs: weights,
+// tags and the slices that it was trained on.
+func (tx *Tx) StripModel(id string) error {
+	for _, query := range []string{
+		"DELETE FROM model_weights WHERE model = $1",
+		"DELETE FROM weights_part WHERE upload IN (SELECT id FROM weights_upload WHERE model = $1)",
+		"DELETE FROM weights_upload WHERE model = $1",
+		"DELETE FROM trained_slice WHERE model = $1",
+		"DELETE FROM tag WHERE subject = $1",
+	} {
+		if _, err := tx.exec(query, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -191,6 +191,16 @@ func (tx *Tx) PredictedItems(run, after string, n int) ([]string, error) {
 	return all(tx, scalar[string], "SELECT DISTINCT item FROM annotation WHERE run = $1 AND run <> '' AND ended_at IS NULL AND item > $2 ORDER BY item LIMIT $3", run, after, limit(n))
 }
 
+// PredictedItemAt returns the n-th item, from 0, of those that a run has predictions on.
+func (tx *Tx) PredictedItemAt(run string, n int64) (Item, error) {
+	id, err := one(tx, "item at this place among those predicted on", scalar[string],
+		"SELECT DISTINCT item FROM annotation WHERE run = $1 AND run <> '' AND ended_at IS NULL ORDER BY item LIMIT 1 OFFSET $2", run, max(0, n))
+	if err != nil {
+		return Item{}, err
+	}
+	return tx.Item(id)
+}
+
 // Prediction is an annotation of a run with what the user calls its item.
 type Prediction struct {
 	Annotation  Annotation

@@ -134,17 +134,3 @@ func (tx *Tx) ForgetWeightsUploads(before time.Time) error {
 	_, err := tx.exec("DELETE FROM weights_upload WHERE created_at < $1", millis(before))
 	return err
 }
-
-// forgetWeights takes away the weights of a model and what is on its way.
-func (tx *Tx) forgetWeights(model string) error {
-	for _, query := range []string{
-		"DELETE FROM model_weights WHERE model = $1",
-		"DELETE FROM weights_part WHERE upload IN (SELECT id FROM weights_upload WHERE model = $1)",
-		"DELETE FROM weights_upload WHERE model = $1",
-	} {
-		if _, err := tx.exec(query, model); err != nil {
-			return err
-		}
-	}
-	return nil
-}

@@ -133,6 +133,7 @@ CREATE TABLE evaluation (
 );
 CREATE INDEX evaluation_name ON evaluation (world, name, id);
 CREATE INDEX evaluation_model ON evaluation (model, id);
+CREATE INDEX evaluation_run ON evaluation (run, id);
 CREATE INDEX evaluation_benchmark ON evaluation (benchmark, id);
 CREATE INDEX evaluation_boxes ON evaluation (boxes) WHERE boxes IS NOT NULL;
 

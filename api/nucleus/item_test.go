@@ -362,6 +362,27 @@ func TestJobsAreListed(t *testing.T) {
 	}
 }
 
+func TestWhatThereIsNotSaysSo(t *testing.T) {
+	a := newAnnotated(t, "a")
+	for _, c := range []struct {
+		method, path string
+		status       int
+		want         string
+	}{
+		{"POST", a.dataset + "/upload_scenes?async=1", 400, "scenes"},
+		{"GET", "dataset/" + a.dataset + "/scene/a%2Fb", 400, "scenes"},
+		{"POST", "dataset/create_from_project", 400, "labeling service"},
+		{"POST", "model/run/prj_x/", 400, "inference"},
+		{"GET", "dataset/" + a.dataset + "/nothing", 404, "no route"},
+		{"PATCH", "dataset/" + a.dataset + "/size", 400, "PATCH"},
+	} {
+		status, text := a.send(c.method, c.path, "application/json", strings.NewReader("{}"))
+		if status != c.status || !strings.HasPrefix(text, `{"error":"`) || !strings.Contains(text, c.want) {
+			t.Errorf("%s %s: %d %s", c.method, c.path, status, text)
+		}
+	}
+}
+
 func FuzzAppendForm(f *testing.F) {
 	contentType, whole := clientForm(payloads(false, []string{"a"}, []string{"a.jpg"}), []string{"a.jpg"}, [][]byte{photo(f, 1)})
 	f.Add(contentType, whole)

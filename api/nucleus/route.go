@@ -131,6 +131,11 @@ func (s *Server) match(method string, path []string) (*route, map[string]string,
 			best = candidate
 		}
 	}
+	if best == nil {
+		if err := notServed(method, path); err != nil {
+			return nil, nil, err
+		}
+	}
 	if best == nil && known {
 		return nil, nil, remuda.Errorf(remuda.Invalid, "%s is not a method of /%s", method, strings.Join(path, "/"))
 	}

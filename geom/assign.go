@@ -101,7 +101,8 @@ func (s *solver) nearest(at, last int) int {
 		if length := s.cost(at, j) - s.row[at] - s.column[j]; length < s.least[j] {
 			s.least[j], s.from[j] = length, last
 		}
-		if next < 0 || s.least[j] < s.least[next] {
+		// of several alike a free one, which ends the path
+		if next < 0 || s.least[j] < s.least[next] || s.least[j] == s.least[next] && s.owner[j] < 0 && s.owner[next] >= 0 {
 			next = j
 		}
 	}

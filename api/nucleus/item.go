@@ -1,8 +1,11 @@
 package nucleus
 
 import (
+	"bufio"
 	"encoding/json"
 	"fmt"
+	"io"
+	"math"
 	"strconv"
 
 	"remuda"
@@ -75,12 +78,12 @@ func (s *Server) itemsJSON(r *request, items []store.Item) ([]wireItem, error) {
 }
 
 func allItems(s *Server, r *request) (any, error) {
-	items, err := s.Flow.Items(r.Context(), r.caller, r.param("ds"), -1, 0)
-	if err != nil {
+	if _, err := s.Flow.Dataset(r.Context(), r.caller, r.param("ds")); err != nil {
 		return nil, err
 	}
-	wire, err := s.itemsJSON(r, items)
-	return map[string]any{"dataset_items": wire}, err
+	return stream(func(w io.Writer) error {
+		return s.writeItems(r, w, `{"dataset_items":[`, -1, math.MaxInt, func(bool, int64) string { return "]}" })
+	}), nil
 }
 
 func itemsPage(s *Server, r *request) (any, error) {
@@ -92,17 +95,55 @@ func itemsPage(s *Server, r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	items, err := s.Flow.Items(r.Context(), r.caller, r.param("ds"), after, size+1)
-	if err != nil {
+	if _, err := s.Flow.Dataset(r.Context(), r.caller, r.param("ds")); err != nil {
 		return nil, err
 	}
-	more := len(items) > size
-	items = items[:min(size, len(items))]
-	if len(items) > 0 {
-		after = items[len(items)-1].Position
+	return stream(func(w io.Writer) error {
+		return s.writeItems(r, w, `{"items":[`, after, size, func(more bool, last int64) string {
+			if !more {
+				return `],"nextPageToken":null}`
+			}
+			return `],"nextPageToken":"` + strconv.FormatInt(last, 10) + `"}`
+		})
+	}), nil
+}
+
+// itemWindow is how many items are in memory at a time while many are written.
+const itemWindow = 1000
+
+// writeItems writes at most size items of a dataset with positions above after,
+// between head and what tail makes of whether there are more and the last position.
+func (s *Server) writeItems(r *request, w io.Writer, head string, after int64, size int, tail func(more bool, last int64) string) error {
+	out := bufio.NewWriterSize(w, 64<<10)
+	out.WriteString(head)
+	encode := json.NewEncoder(out)
+	for n := 0; ; {
+		window, err := s.Flow.Items(r.Context(), r.caller, r.param("ds"), after, itemWindow)
+		if err != nil {
+			return err
+		}
+		for _, item := range window {
+			if n == size {
+				out.WriteString(tail(true, after))
+				return out.Flush()
+			}
+			wire, err := s.itemJSON(r, item, false)
+			if err != nil {
+				return err
+			}
+			if n > 0 {
+				out.WriteByte(',')
+			}
+			if err := encode.Encode(wire); err != nil {
+				return err
+			}
+			n, after = n+1, item.Position
+		}
+		if len(window) < itemWindow {
+			out.WriteString(tail(false, after))
+			return out.Flush()
+		}
 	}
-	wire, err := s.itemsJSON(r, items)
-	return map[string]any{"items": wire, "nextPageToken": nextToken(more, after)}, err
 }
 
 // itemBy answers with an item, found as choose says, and its ground truth.

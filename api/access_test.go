@@ -18,7 +18,10 @@ import (
 )
 
 // rule is a line of testdata/access.txt.
-type rule struct{ least, method, pattern, body string }
+type rule struct {
+	least, method, pattern, body string
+	both                         bool // what it names belongs to both worlds
+}
 
 func rules(t *testing.T) map[string]rule {
 	t.Helper()
@@ -34,7 +37,8 @@ func rules(t *testing.T) map[string]rule {
 			continue
 		}
 		fields := append(strings.Fields(line), "", "")
-		r := rule{fields[0], fields[1], fields[2], "{}"}
+		least, both := strings.CutSuffix(fields[0], ",both")
+		r := rule{least, fields[1], fields[2], "{}", both}
 		if _, body, ok := strings.Cut(line, " {\""); ok {
 			r.body = `{"` + body
 		}
@@ -114,19 +118,29 @@ func (s *site) things(t *testing.T) map[string]string {
 		t.Fatal(err)
 	}
 	ids := map[string]string{"ds": d.ID, "ref...": "a.jpg", "n": "0", "annotation...": "a.jpg/none", "name...": "colors", "request": "0123456789abcdef"}
+	ids["dataset"], ids["taxonomy"] = d.ID, "colors"
 	err = s.o.Flow.DB.Write(t.Context(), manager, func(tx *store.Tx) error {
 		added, err := tx.AddItems(d.ID, []store.Item{{ReferenceID: "a.jpg"}}, false)
 		if err != nil {
 			return err
 		}
-		ids["di"] = added[0].ID
+		ids["di"], ids["item"] = added[0].ID, added[0].ID
+		u, err := tx.CreateUser(store.User{Login: d.ID, Name: "Ada", Role: remuda.Labeler})
+		if err != nil {
+			return err
+		}
+		k, err := tx.CreateKey(store.Key{Hash: d.ID, Name: "a", World: remuda.Live, Role: remuda.Labeler})
+		if err != nil {
+			return err
+		}
+		ids["user"], ids["key"] = u.ID, k.ID
 		job, err := tx.NewJob("metadataUpdate", d.ID, nil, 1)
 		if err != nil {
 			return err
 		}
 		ids["job"] = job.ID
 		slice, err := tx.CreateSlice(store.Slice{Dataset: d.ID, Name: "some", Type: "dataset_item"})
-		ids["slc"] = slice.ID
+		ids["slc"], ids["slice"] = slice.ID, slice.ID
 		return err
 	})
 	if err != nil {
@@ -168,6 +182,10 @@ func TestEveryRouteIsForWhomTheTableSays(t *testing.T) {
 			switch r.least {
 			case "public":
 				s.expect(t, r, r.pattern, "", http.StatusOK)
+			case "open":
+				if got := s.call(t.Context(), r.method, r.pattern, "", r.body); got.Code == http.StatusForbidden || got.Code >= 500 {
+					t.Errorf("nobody gets %d: %s", got.Code, got.Body)
+				}
 			case "signed":
 				s.expect(t, r, r.pattern+"/x", "admin", http.StatusForbidden)
 			case "local":
@@ -198,7 +216,7 @@ func (s *site) walk(t *testing.T, r rule) {
 			s.expect(t, r, path, string(role), http.StatusForbidden)
 		}
 	}
-	if strings.Contains(r.pattern, "{") {
+	if strings.Contains(r.pattern, "{") && !r.both {
 		s.expect(t, r, path, "test", http.StatusNotFound)
 	}
 	for _, role := range roles {

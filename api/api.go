@@ -17,6 +17,7 @@ import (
 	"remuda"
 	"remuda/api/image"
 	"remuda/api/nucleus"
+	"remuda/api/own"
 	"remuda/flow"
 	"remuda/internal/httpx"
 	"remuda/internal/ratelimit"
@@ -41,6 +42,7 @@ type Server struct {
 	rates   *ratelimit.Limiter // requests, by key or user
 	metrics *metrics
 	health  health
+	stall   time.Duration
 }
 
 // face is what serves the paths below a prefix, and sees them without it.
@@ -52,7 +54,7 @@ type face struct {
 
 // New returns the server. A PublicURL that is none is invalid.
 func New(o Options) (*Server, error) {
-	s := &Server{o: o, cross: http.NewCrossOriginProtection(), rates: ratelimit.New(1000, 3000), metrics: newMetrics(o.Flow)}
+	s := &Server{o: o, cross: http.NewCrossOriginProtection(), rates: ratelimit.New(1000, 3000), metrics: newMetrics(o.Flow), stall: usualStall}
 	if o.PublicURL != "" {
 		u, err := url.Parse(o.PublicURL)
 		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.RawQuery != "" || u.Fragment != "" {
@@ -67,7 +69,12 @@ func New(o Options) (*Server, error) {
 		Flow: o.Flow, Authenticate: s.authenticate, Fail: fail,
 		PublicURL: func(r *http.Request) string { return httpx.Of(r).BaseURL },
 	})
+	ours, err := own.New(own.Server{Flow: o.Flow, Authenticate: s.authenticate, Fail: fail})
+	if err != nil {
+		return nil, err
+	}
 	s.faces = []face{
+		{own.Prefix, ours, ours.Routes()},
 		{"/v1/nucleus", datasets, datasets.Routes()},
 		{"/healthz", http.HandlerFunc(s.serveHealth), nil},
 		{"/metrics", http.HandlerFunc(s.serveMetrics), nil},
@@ -104,10 +111,10 @@ func fail(r *http.Request, err error) { httpx.Of(r).Err = err }
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	begun := time.Now()
 	known := s.know(r)
-	out := newResponse(w)
+	out := newResponse(w, s.stall)
 	r = httpx.With(r, known)
 	r.Pattern = ""
-	r.Body = newBody(w, r.Body)
+	r.Body = newBody(w, r.Body, s.stall)
 	done := s.metrics.begin()
 	defer func() {
 		if fault := recover(); fault != nil {
@@ -145,7 +152,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		}
 		return
 	}
-	answer(w, remuda.Errorf(remuda.NotFound, "there is nothing at %.200s", path).WithHint("the dataset API is at /v1/nucleus"))
+	answer(w, remuda.Errorf(remuda.NotFound, "there is nothing at %.200s", path).WithHint("our own API is at /api/v1, the dataset API at /v1/nucleus"))
 }
 
 // relative returns a request whose path is rest, an escaped one.

@@ -1,0 +1,107 @@
+package own
+
+import (
+	"context"
+	"encoding/json"
+
+	"remuda/geom"
+	"remuda/store"
+	"remuda/wire"
+)
+
+// maxSave is how many bytes the ground truth of one item may have when it is saved.
+const maxSave = 32 << 20
+
+func (s *Server) annotationRoutes() {
+	handle(s, route{
+		at: "GET /items/{item}/annotations", id: "listAnnotations", summary: "An item's ground truth, now or as it was at a time",
+	}, s.annotations)
+	handle(s, route{
+		at: "PUT /items/{item}/annotations", id: "saveAnnotations", maxBody: maxSave, summary: "Save an item's ground truth",
+		about: "The list is what is there then. It names the item's revision that it was made on: if someone else has saved since, that is a conflict, and nothing changes. Replaced revisions stay in the history.",
+	}, s.saveAnnotations)
+	handle(s, route{at: "GET /items/{item}/history", id: "listHistory", summary: "Every revision of an item's ground truth", about: "In the order in which they were made."}, s.history)
+	handle(s, route{
+		at: "POST /items/{item}/restore", id: "restoreItem", summary: "Make an item's ground truth what it was at a time",
+		about: "By new revisions; nothing of what was there since is lost.",
+	}, s.restoreItem)
+}
+
+func wireAnnotation(a store.Annotation) wire.Annotation {
+	out := wire.Annotation{
+		ID: a.ID, Revision: a.Revision, Item: a.Item, Run: a.Run, Type: a.Type, Category: a.Category, Key: a.Key, Task: a.Task, Taxonomy: a.Taxonomy,
+		Crowd: a.Crowd, Confidence: a.Confidence, Metadata: filled(a.Metadata), Body: filled(a.Body), Source: a.Source,
+		CreatedAt: wire.NewTime(a.CreatedAt), CreatedBy: a.CreatedBy, EndedAt: wire.OptionalTime(a.EndedAt), EndedBy: a.EndedBy,
+	}
+	if a.Box != nil {
+		out.Box = &wire.Box{X0: a.Box.X0, Y0: a.Box.Y0, X1: a.Box.X1, Y1: a.Box.Y1}
+	}
+	return out
+}
+
+// filled leaves out an object that has nothing in it.
+func filled(text json.RawMessage) json.RawMessage {
+	if string(text) == "{}" {
+		return nil
+	}
+	return text
+}
+
+func (s *Server) annotations(ctx context.Context, c *call, in *struct {
+	OfItem
+	At wire.Time `query:"at" format:"date-time" doc:"As it was then."`
+},
+) (out wire.Annotations, err error) {
+	if in.At == "" {
+		item, err := s.item(ctx, c, &in.OfItem)
+		return wire.Annotations{Revision: item.Revision, Annotations: item.Annotations}, err
+	}
+	at, err := timeOf(in.At)
+	if err != nil {
+		return out, err
+	}
+	found, err := s.Flow.AnnotationsAsOf(ctx, c.caller, in.Item, at)
+	out.Annotations = list(found, wireAnnotation)
+	return out, err
+}
+
+func (s *Server) saveAnnotations(ctx context.Context, c *call, in *struct {
+	OfItem
+	Body wire.SaveAnnotations
+},
+) (wire.Annotations, error) {
+	if _, err := s.Flow.SaveAnnotations(ctx, c.caller, in.Item, in.Body.Base, list(in.Body.Annotations, drawn)); err != nil {
+		return wire.Annotations{}, err
+	}
+	item, err := s.item(ctx, c, &in.OfItem)
+	return wire.Annotations{Revision: item.Revision, Annotations: item.Annotations}, err
+}
+
+func drawn(d wire.Drawn) store.Annotation {
+	a := store.Annotation{ID: d.ID, Type: d.Type, Category: d.Category, Crowd: d.Crowd, Confidence: d.Confidence, Metadata: d.Metadata, Body: d.Body}
+	if a.Type == "" {
+		a.Type = store.TypeBox
+	}
+	if d.Box != nil {
+		a.Box = &geom.Box{X0: d.Box.X0, Y0: d.Box.Y0, X1: d.Box.X1, Y1: d.Box.Y1}
+	}
+	return a
+}
+
+func (s *Server) history(ctx context.Context, c *call, in *OfItem) (wire.Annotations, error) {
+	found, err := s.Flow.History(ctx, c.caller, in.Item)
+	return wire.Annotations{Annotations: list(found, wireAnnotation)}, err
+}
+
+func (s *Server) restoreItem(ctx context.Context, c *call, in *struct {
+	OfItem
+	Body wire.Restore
+},
+) (wire.Restored, error) {
+	at, err := timeOf(in.Body.At)
+	if err != nil {
+		return wire.Restored{}, err
+	}
+	changed, err := s.Flow.RestoreItem(ctx, c.caller, in.Item, at)
+	return wire.Restored{Changed: changed}, err
+}

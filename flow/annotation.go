@@ -10,6 +10,8 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
+	"unicode/utf8"
 
 	"remuda"
 	"remuda/store"
@@ -212,7 +214,9 @@ func (f *Flow) SaveAnnotations(ctx context.Context, caller remuda.Caller, item s
 		for i := range full {
 			full[i].Source = store.SourceHuman
 			if at := slices.IndexFunc(current[item], func(a store.Annotation) bool { return a.ID != "" && a.ID == full[i].ID }); at >= 0 {
-				full[i] = onto(current[item][at], full[i])
+				if full[i], err = onto(current[item][at], full[i]); err != nil {
+					return err
+				}
 			}
 		}
 		revision, err = tx.ReplaceAnnotations(item, base, full)
@@ -222,7 +226,10 @@ func (f *Flow) SaveAnnotations(ctx context.Context, caller remuda.Caller, item s
 }
 
 // onto completes what a user changed of an annotation with what stands.
-func onto(old, change store.Annotation) store.Annotation {
+func onto(old, change store.Annotation) (store.Annotation, error) {
+	if change.Type != old.Type {
+		return change, remuda.Errorf(remuda.Invalid, "save annotation %s as a %s: it is a %s", old.ID, change.Type, old.Type).WithHint("delete it and add a new one")
+	}
 	change.Key, change.Task, change.Taxonomy, change.Blob = old.Key, old.Task, old.Taxonomy, old.Blob
 	if change.Confidence == nil {
 		change.Confidence = old.Confidence
@@ -233,29 +240,59 @@ func onto(old, change store.Annotation) store.Annotation {
 	if len(change.Body) == 0 {
 		change.Body = old.Body
 	}
-	if change.Type == store.TypeBox && old.Box != nil && change.Box != nil && *old.Box != *change.Box {
+	if change.Box == nil {
+		change.Box = old.Box
+	}
+	if change.Type == store.TypeBox && old.Box != nil && *old.Box != *change.Box {
 		change.Body = withoutGeometry(change.Body)
 	}
-	return change
+	return change, nil
 }
 
-// checkDrawn checks what a page or a program drew through our own API.
+// checkDrawn checks what a page or a program drew through our own API, and
+// brings its JSON into the form in which it is compared.
 func checkDrawn(a *store.Annotation) error {
+	wrong := func(format string, args ...any) error {
+		return remuda.Errorf(remuda.Invalid, "save a %.40s: "+format, append([]any{a.Type}, args...)...)
+	}
+	if a.Category == "" && a.Type != store.TypeMulticategory && a.Type != store.TypeMask || strings.ContainsRune(a.Category, 0) {
+		return wrong("%q is no category", a.Category)
+	}
+	if a.Confidence != nil && !(*a.Confidence >= 0 && *a.Confidence <= 1) {
+		return wrong("its confidence is %g, not from 0 to 1", *a.Confidence)
+	}
+	for _, text := range []*json.RawMessage{&a.Metadata, &a.Body} {
+		var compact bytes.Buffer
+		if len(*text) == 0 || string(*text) == "null" {
+			*text = nil
+		} else if !utf8.Valid(*text) || json.Compact(&compact, *text) != nil || compact.Bytes()[0] != '{' {
+			return wrong("its metadata and body are objects")
+		} else {
+			*text = compact.Bytes()
+		}
+	}
 	if a.Type == store.TypeBox {
-		if a.Box == nil || a.Category == "" {
-			return remuda.Errorf(remuda.Invalid, "save a box: it needs a category and its corners")
+		if a.Box == nil {
+			return wrong("it needs its corners")
 		}
 		if b := *a.Box; !(b.X0 <= b.X1 && b.Y0 <= b.Y1 && min(b.X0, b.Y0) >= -maxCoordinate && max(b.X1, b.Y1) <= maxCoordinate) {
-			return remuda.Errorf(remuda.Invalid, "save a box: its corners %g, %g and %g, %g are not in order or beyond any image", b.X0, b.Y0, b.X1, b.Y1)
+			return wrong("its corners %g, %g and %g, %g are not in order or beyond any image", b.X0, b.Y0, b.X1, b.Y1)
+		}
+		switch {
+		case a.Body == nil:
+		case a.ID == "":
+			a.Body = withoutGeometry(a.Body)
+		default:
+			a.Body = ordered(a.Body)
 		}
 		return nil
 	}
-	if a.ID != "" && len(a.Body) == 0 {
+	if a.ID != "" && a.Body == nil {
 		return nil
 	}
 	parsed, err := ParseAnnotation(sentForm(a))
 	if err != nil {
-		return fmt.Errorf("save a %s: %w", a.Type, err)
+		return fmt.Errorf("save a %.40s: %w", a.Type, err)
 	}
 	a.Box, a.Body = parsed.Box, parsed.Body
 	return nil
@@ -282,13 +319,17 @@ func sentForm(a *store.Annotation) json.RawMessage {
 }
 
 // withoutGeometry returns a body without the geometry and area that a box's columns contradict.
-func withoutGeometry(body json.RawMessage) json.RawMessage {
+func withoutGeometry(body json.RawMessage) json.RawMessage { return ordered(body, "geometry", "area") }
+
+// ordered returns a box's body as [ParseAnnotation] writes it, without some of its members.
+func ordered(body json.RawMessage, without ...string) json.RawMessage {
 	p := payload{}
 	if json.Unmarshal(body, &p.members) != nil {
 		return body
 	}
-	delete(p.members, "geometry")
-	delete(p.members, "area")
+	for _, name := range without {
+		delete(p.members, name)
+	}
 	return p.body(store.TypeBox)
 }
 

@@ -60,6 +60,9 @@ func TestSavingKeepsWhatWasNotChanged(t *testing.T) {
 	}
 	for name, wrong := range map[string]store.Annotation{
 		"no box": {Type: store.TypeBox, Category: "x"}, "no category": {Type: store.TypeBox, Box: &geom.Box{}}, "no type": {Category: "x"},
+		"another type":   {ID: after[1].ID, Type: store.TypePolygon, Category: "x", Body: []byte(`{"geometry":{"vertices":[{"x":1,"y":1}]}}`)},
+		"a list as body": {Type: store.TypeBox, Category: "x", Box: &geom.Box{}, Body: []byte(`[1]`)}, "text as metadata": {Type: store.TypeBox, Category: "x", Box: &geom.Box{}, Metadata: []byte(`"x"`)},
+		"no UTF-8": {Type: store.TypeBox, Category: "x", Box: &geom.Box{}, Metadata: []byte("{\"a\":\"\xff\"}")}, "NUL": {Type: store.TypeBox, Category: "\x00", Box: &geom.Box{}},
 		"corners": {Type: store.TypeBox, Category: "x", Box: &geom.Box{X0: 3, X1: 2}}, "no vertices": {Type: store.TypePolygon, Category: "x"},
 	} {
 		if _, err := f.SaveAnnotations(t.Context(), caller, ids[0], 2, []store.Annotation{wrong}); remuda.CodeOf(err) != remuda.Invalid {

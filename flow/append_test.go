@@ -24,6 +24,7 @@ import (
 	"remuda/flow"
 	"remuda/imageio"
 	"remuda/internal/flowtest"
+	"remuda/internal/postgrestest"
 	"remuda/store"
 )
 
@@ -61,6 +62,18 @@ func bomb() []byte {
 	file := append([]byte("\x89PNG\r\n\x1a\n"), 0, 0, 0, 13)
 	file = append(file, header...)
 	return binary.BigEndian.AppendUint32(file, crc32.ChecksumIEEE(header))
+}
+
+// onBoth runs a test on SQLite and on PostgreSQL.
+func onBoth(t *testing.T, test func(t *testing.T, f *flow.Flow, caller remuda.Caller)) {
+	t.Run("sqlite", func(t *testing.T) {
+		f, caller := flowtest.New(t)
+		test(t, f, caller)
+	})
+	t.Run("postgres", func(t *testing.T) {
+		f, caller := flowtest.Open(t, postgrestest.New(t))
+		test(t, f, caller)
+	})
 }
 
 func newDataset(t testing.TB, f *flow.Flow, caller remuda.Caller) string {
@@ -227,7 +240,10 @@ func stage(t testing.TB, f *flow.Flow, dataset, request, lines string) {
 }
 
 func TestStagedItemsAreThereAtOnceAndFetchedByTheirJob(t *testing.T) {
-	f, caller := flowtest.New(t)
+	onBoth(t, stagedItemsAreThereAtOnceAndFetchedByTheirJob)
+}
+
+func stagedItemsAreThereAtOnceAndFetchedByTheirJob(t *testing.T, f *flow.Flow, caller remuda.Caller) {
 	dataset := newDataset(t, f, caller)
 	there := &web{files: map[string][]byte{"http://images.test/a.jpg": photo(t, 1, 40, 30), "http://images.test/page": []byte("<html>hello</html>")}}
 	f.Fetcher = there
@@ -282,7 +298,10 @@ not JSON
 }
 
 func TestALargeUploadIsAddedByItsJobAndGoesOnAfterAStop(t *testing.T) {
-	f, caller := flowtest.New(t)
+	onBoth(t, aLargeUploadIsAddedByItsJobAndGoesOnAfterAStop)
+}
+
+func aLargeUploadIsAddedByItsJobAndGoesOnAfterAStop(t *testing.T, f *flow.Flow, caller remuda.Caller) {
 	dataset := newDataset(t, f, caller)
 	const n = 1200
 	files := make(map[string][]byte)
@@ -425,7 +444,10 @@ func TestAppendingNeedsTheRightDatasetAndRole(t *testing.T) {
 }
 
 func TestADeletedDatasetIsGoneAtOnceAndItsBytesLater(t *testing.T) {
-	f, caller := flowtest.New(t)
+	onBoth(t, aDeletedDatasetIsGoneAtOnceAndItsBytesLater)
+}
+
+func aDeletedDatasetIsGoneAtOnceAndItsBytesLater(t *testing.T, f *flow.Flow, caller remuda.Caller) {
 	dataset, kept := newDataset(t, f, caller), newDataset(t, f, caller)
 	alone, shared := photo(t, 1, 40, 30), photo(t, 2, 40, 30)
 	appendFiles(t, f, caller, dataset, []string{"a", "b"}, [][]byte{alone, shared})

@@ -55,6 +55,7 @@ func New(s Server) *Server {
 	for _, group := range []map[string]handler{
 		datasetRoutes(), itemRoutes(), uploadRoutes(), tagRoutes(), jobRoutes(),
 		annotationRoutes(), taxonomyRoutes(), exportRoutes(),
+		modelRoutes(), runRoutes(), predictionRoutes(), weightsRoutes(),
 	} {
 		for name, handle := range group {
 			method, pattern, _ := strings.Cut(name, " ")
@@ -79,6 +80,9 @@ func (s *Server) Routes() []string {
 // error leaves it cut off, which no client takes for whole.
 type stream func(w io.Writer) error
 
+// redirect is an answer that sends the caller to a URL.
+type redirect string
+
 // ServeHTTP answers one call, always with JSON.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	answer, err := s.call(w, r)
@@ -87,6 +91,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if err := write(w); err != nil && s.Fail != nil {
 			s.Fail(r, err)
 		}
+		return
+	}
+	if to, ok := answer.(redirect); ok && err == nil {
+		w.Header().Set("Location", string(to))
+		_ = httpx.WriteJSON(w, http.StatusFound, map[string]string{"url": string(to)}) // the caller may be gone
 		return
 	}
 	if err == nil {

@@ -63,17 +63,32 @@ func (tx *Tx) FilterBoxes(dataset, sliceID string, f slice.Filter, after BoxCurs
 	if err != nil {
 		return nil, err
 	}
-	run.boxes = true
+	return run.findBoxes(after, n)
+}
+
+// FilterBoxesOf is FilterBoxes for the ground truth of a dataset (a run of "")
+// or the predictions of a run.
+func (tx *Tx) FilterBoxesOf(dataset, modelRun string, f slice.Filter, after BoxCursor, n int) ([]FoundBox, error) {
+	run, err := tx.newFilterRun(dataset, "", f)
+	if err != nil {
+		return nil, err
+	}
+	run.run = &modelRun
+	return run.findBoxes(after, n)
+}
+
+func (r *filterRun) findBoxes(after BoxCursor, n int) ([]FoundBox, error) {
+	r.boxes = true
 	found := []FoundBox{}
-	err = run.inWindows(after.Position-1, n, func(q *filterSQL, from, window string) (int, error) {
+	err := r.inWindows(after.Position-1, n, func(q *filterSQL, from, window string) (int, error) {
 		rest := 0
 		if n > 0 {
 			rest = n - len(found)
 		}
-		where := run.where(q) + window
+		where := r.where(q) + window
 		position := q.arg(after.Position)
 		where += " AND (item.position > " + position + " OR a.id > " + q.arg(after.ID) + ")"
-		boxes, err := all(tx, scanFoundBox, "SELECT item.position, "+qualified("a", annotationColumns)+" FROM "+from+run.joinBoxes(q)+" WHERE "+where+" ORDER BY item.position, a.id LIMIT "+q.arg(limit(rest)), q.args...)
+		boxes, err := all(r.tx, scanFoundBox, "SELECT item.position, "+qualified("a", annotationColumns)+" FROM "+from+r.joinBoxes(q)+" WHERE "+where+" ORDER BY item.position, a.id LIMIT "+q.arg(limit(rest)), q.args...)
 		found = append(found, boxes...)
 		return len(found), err
 	})
@@ -132,14 +147,16 @@ type filterRun struct {
 	slice       Slice // ID is "" for the whole dataset
 	filter      slice.Filter
 	evaluations map[string]string
-	boxes       bool // rows are boxes
+	runs        map[string][]string
+	boxes       bool    // rows are boxes
+	run         *string // of which boxes are looked at, "" for ground truth; nil for all
 }
 
-func (tx *Tx) newFilterRun(dataset, sliceID string, f slice.Filter) (*filterRun, error) {
+func (tx *Tx) newFilterRun(dataset, sliceID string, f slice.Filter) (run *filterRun, err error) {
 	if _, err := tx.Dataset(dataset); err != nil {
 		return nil, err
 	}
-	run := &filterRun{tx: tx, dataset: dataset, filter: f, evaluations: make(map[string]string)}
+	run = &filterRun{tx: tx, dataset: dataset, filter: f, evaluations: make(map[string]string)}
 	if sliceID != "" {
 		s, err := tx.Slice(sliceID)
 		if err != nil {
@@ -157,7 +174,44 @@ func (tx *Tx) newFilterRun(dataset, sliceID string, f slice.Filter) (*filterRun,
 		}
 		run.evaluations[name] = id
 	}
+	if run.runs, err = tx.runsNamed(f); err != nil {
+		return nil, err
+	}
 	return run, tx.tunePlanner()
+}
+
+// runsNamed returns the runs of the models of the caller's world that a filter names as a source.
+func (tx *Tx) runsNamed(f slice.Filter) (map[string][]string, error) {
+	var names []string
+	f.Inspect(func(node any) bool {
+		switch n := node.(type) {
+		case slice.Compare:
+			if v, ok := n.Right.(slice.Value); ok && n.Type == slice.Set {
+				names = append(names, v.Text)
+			}
+		case slice.In:
+			if n.Type == slice.Set {
+				names = append(names, texts(n.Values)...)
+			}
+		}
+		return true
+	})
+	type named struct{ run, id, name string }
+	runs := make(map[string][]string)
+	err := inLists(unique(names), 2, func(marks string, args []any) error {
+		return each(tx, func(row rowScanner) (n named, err error) {
+			err = row.Scan(&n.run, &n.id, &n.name)
+			return n, err
+		}, func(n named) error {
+			runs[n.id] = append(runs[n.id], n.run)
+			if n.name != n.id {
+				runs[n.name] = append(runs[n.name], n.run)
+			}
+			return nil
+		}, "SELECT r.id, m.id, m.name FROM model m JOIN model_run r ON r.model = m.id WHERE m.world = $1 AND (m.id IN ("+marks+") OR m.name IN ("+marks+"))",
+			append([]any{tx.Caller.World}, args...)...)
+	})
+	return runs, err
 }
 
 // evaluationNamed returns the id of an evaluation of the caller's world: by its id, else the newest of that name.
@@ -181,12 +235,15 @@ func (tx *Tx) tunePlanner() error {
 }
 
 func (r *filterRun) query() *filterSQL {
-	return &filterSQL{dialect: r.tx.dialect, dataset: r.dataset, evaluations: r.evaluations}
+	return &filterSQL{dialect: r.tx.dialect, dataset: r.dataset, evaluations: r.evaluations, runs: r.runs}
 }
 
 // where is the whole condition on the rows.
 func (r *filterRun) where(q *filterSQL) string {
 	parts := []string{"item.dataset = " + q.arg(r.dataset)}
+	if r.run != nil {
+		parts = append(parts, "a.run = "+q.arg(*r.run))
+	}
 	if r.slice.ID != "" {
 		member := "EXISTS (SELECT 1 FROM slice_member m WHERE m.slice = " + q.arg(r.slice.ID) + " AND m.item = item.id"
 		if r.boxes {

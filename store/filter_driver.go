@@ -20,6 +20,11 @@ func (r *filterRun) drivers() (found []driver) {
 			return "SELECT m.item AS item FROM slice_member m WHERE m.slice = " + q.arg(r.slice.ID)
 		})
 	}
+	if r.run != nil && *r.run != "" {
+		found = append(found, func(q *filterSQL) string {
+			return "SELECT g.item AS item FROM box_group g WHERE g.dataset = " + q.arg(q.dataset) + " AND g.prediction = TRUE AND g.name = " + q.arg("~"+*r.run)
+		})
+	}
 	if r.filter.Level == slice.Boxes {
 		return append(found, r.driversOfBoxes(slice.AllBoxes, r.filter.Where)...)
 	}
@@ -138,14 +143,18 @@ func driverOfBox(f slice.Field, typ slice.Type, op slice.Op, right []slice.Expr)
 
 // driverOfSource finds items by the runs of models; those with ground truth are too many to be worth it.
 func driverOfSource(names []string) []driver {
-	for _, name := range names {
-		if name == "human" || name == "model" {
-			return nil
-		}
+	if slices.Contains(names, "human") || slices.Contains(names, "model") {
+		return nil
 	}
 	return []driver{func(q *filterSQL) string {
-		return "SELECT g.item AS item FROM box_group g WHERE g.dataset = " + q.arg(q.dataset) + ` AND g.prediction = TRUE
-			AND g.name IN (SELECT '~' || r.id FROM model_run r JOIN model m ON m.id = r.model WHERE m.id IN ` + q.argList(names) + " OR m.name IN " + q.argList(names) + ")"
+		var groups []string
+		for _, run := range q.runsOf(names) {
+			groups = append(groups, "~"+run)
+		}
+		if len(groups) == 0 {
+			return driverOfIDs(nil)(q)
+		}
+		return "SELECT g.item AS item FROM box_group g WHERE g.dataset = " + q.arg(q.dataset) + " AND g.prediction = TRUE AND g.name IN " + q.argList(groups)
 	}}
 }
 
@@ -279,10 +288,18 @@ func texts(values []slice.Value) []string {
 }
 
 // bestDriver returns the driver with the fewest rows, of those with at most a
-// number; nil if there is none.
+// number; nil if there is none. One with very few has read them already.
 func (r *filterRun) bestDriver(most int64) (best driver, err error) {
 	for _, d := range r.drivers() {
 		q := r.query()
+		ids, err := all(r.tx, scalar[string], "SELECT few.item FROM ("+d(q)+" LIMIT "+q.arg(int64(listLength+1))+") few", q.args...)
+		if err != nil {
+			return nil, err
+		}
+		if len(ids) <= listLength {
+			return driverOfIDs(unique(ids)), nil
+		}
+		q = r.query()
 		n, err := one(r.tx, "count", scalar[int64], "SELECT COUNT(*) FROM ("+d(q)+" LIMIT "+q.arg(most+1)+") few", q.args...)
 		if err != nil {
 			return nil, err
@@ -292,6 +309,15 @@ func (r *filterRun) bestDriver(most int64) (best driver, err error) {
 		}
 	}
 	return best, nil
+}
+
+func driverOfIDs(ids []string) driver {
+	return func(q *filterSQL) string {
+		if len(ids) == 0 {
+			return "SELECT item.id AS item FROM item WHERE FALSE"
+		}
+		return "SELECT item.id AS item FROM item WHERE item.id IN " + q.argList(ids)
+	}
 }
 
 // countGroups returns the query of how many items or boxes a filter chooses, where groups alone can say it.

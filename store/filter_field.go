@@ -181,16 +181,24 @@ func (q *filterSQL) source(texts []string) string {
 	if texts == nil {
 		return "TRUE"
 	}
-	var parts []string
-	models := slices.DeleteFunc(slices.Clone(texts), func(s string) bool { return s == "human" || s == "model" })
+	parts := []string{"FALSE"}
 	if slices.Contains(texts, "human") {
 		parts = append(parts, "a.run = ''")
 	}
 	if slices.Contains(texts, "model") {
 		parts = append(parts, "a.run <> ''")
 	}
-	if len(models) > 0 {
-		parts = append(parts, "a.run IN (SELECT r.id FROM model_run r JOIN model m ON m.id = r.model WHERE m.id IN "+q.argList(models)+" OR m.name IN "+q.argList(models)+")")
+	if runs := q.runsOf(texts); len(runs) > 0 {
+		parts = append(parts, "a.run IN "+q.argList(runs))
 	}
 	return "(" + strings.Join(parts, " OR ") + ")"
+}
+
+// runsOf returns the runs of the models that have one of some names or ids.
+func (q *filterSQL) runsOf(names []string) []string {
+	var runs []string
+	for _, name := range names {
+		runs = append(runs, q.runs[name]...)
+	}
+	return unique(runs)
 }

@@ -12,8 +12,9 @@ import (
 type filterSQL struct {
 	dialect     Dialect
 	dataset     string
-	evaluations map[string]string // ids, by the names that the filter has
-	byItem      bool              // rows are read item by item, whatever PostgreSQL's statistics make of it
+	evaluations map[string]string   // ids, by the names that the filter has
+	runs        map[string][]string // ids of models' runs, by the names and ids of models that the filter has
+	byItem      bool                // rows are read item by item, whatever PostgreSQL's statistics make of it
 	args        []any
 }
 

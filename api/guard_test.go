@@ -3,13 +3,16 @@ package api
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"remuda"
 	"remuda/flow"
@@ -344,4 +347,47 @@ func (neverEnding) Read(p []byte) (int, error) {
 		p[i] = ' '
 	}
 	return len(p), nil
+}
+
+func TestAClientThatStallsIsGivenUp(t *testing.T) {
+	s := newSite(t, Options{})
+	s.stall = 50 * time.Millisecond
+	server := httptest.NewServer(s)
+	defer server.Close()
+	body, send := io.Pipe()
+	defer send.Close()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL+"/v1/nucleus/dataset/create", body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.SetBasicAuth(s.keys["manager"], "")
+	go func() { _, _ = io.WriteString(send, `{"name":`) }() // and nothing after it
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return // the connection was cut: as good
+	}
+	answer.Body.Close()
+	if answer.StatusCode < 400 {
+		t.Errorf("half a body was taken: %d", answer.StatusCode)
+	}
+}
+
+func TestAClientThatTakesNothingIsGivenUp(t *testing.T) {
+	s := newSite(t, Options{})
+	s.stall = 50 * time.Millisecond
+	gave := make(chan error, 1)
+	s.faces = append(s.faces, face{"/endless", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, err := io.Copy(w, neverEnding{})
+		gave <- err
+	}), nil})
+	server := httptest.NewServer(s)
+	defer server.Close()
+	answer, err := http.Get(server.URL + "/endless")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	if err := <-gave; !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("the answer ended with %v", err)
+	}
 }

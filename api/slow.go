@@ -6,11 +6,11 @@ import (
 	"time"
 )
 
-// stall is how long a client may neither send nor take a byte. A body or an
+// usualStall is how long a client may neither send nor take a byte. A body or an
 // answer as a whole may take as long as it likes.
-const stall = time.Minute
+const usualStall = time.Minute
 
-// piece is how much of an answer has to be taken within stall.
+// piece is how much of an answer has to be taken within a stall.
 const piece = 256 << 10
 
 // response passes an answer on, knows its status and size, and gives up on a
@@ -18,12 +18,13 @@ const piece = 256 << 10
 type response struct {
 	http.ResponseWriter
 	control *http.ResponseController
+	stall   time.Duration
 	status  int // 0 before the header
 	bytes   int64
 }
 
-func newResponse(w http.ResponseWriter) *response {
-	out := &response{ResponseWriter: w, control: http.NewResponseController(w)}
+func newResponse(w http.ResponseWriter, stall time.Duration) *response {
+	out := &response{ResponseWriter: w, control: http.NewResponseController(w), stall: stall}
 	_ = out.control.SetWriteDeadline(time.Time{}) // not every writer can: tests' recorders
 	return out
 }
@@ -62,7 +63,7 @@ func (w *response) FlushError() error {
 }
 
 // patience begins to wait for the client anew.
-func (w *response) patience() { _ = w.control.SetWriteDeadline(time.Now().Add(stall)) }
+func (w *response) patience() { _ = w.control.SetWriteDeadline(time.Now().Add(w.stall)) }
 
 // fault ends an answer that a fault of the program has cut short.
 func (w *response) fault() {
@@ -88,16 +89,17 @@ func (w *response) end() {
 type body struct {
 	io.ReadCloser
 	control *http.ResponseController
+	stall   time.Duration
 }
 
-func newBody(w http.ResponseWriter, r io.ReadCloser) io.ReadCloser {
-	return &body{http.MaxBytesReader(w, r, maxBody), http.NewResponseController(w)}
+func newBody(w http.ResponseWriter, r io.ReadCloser, stall time.Duration) io.ReadCloser {
+	return &body{http.MaxBytesReader(w, r, maxBody), http.NewResponseController(w), stall}
 }
 
 // Read reads on. The deadline is lifted again, since it would also end the
 // wait for the client to hang up, and with it the request.
 func (b *body) Read(p []byte) (int, error) {
-	_ = b.control.SetReadDeadline(time.Now().Add(stall))
+	_ = b.control.SetReadDeadline(time.Now().Add(b.stall))
 	n, err := b.ReadCloser.Read(p)
 	_ = b.control.SetReadDeadline(time.Time{})
 	return n, err

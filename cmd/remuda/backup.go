@@ -28,12 +28,7 @@ func (c *backupCmd) Run(m *Main) error {
 	if err != nil {
 		return err
 	}
-	if c.embedded() {
-		if _, err := os.Stat(filepath.Join(dir, databaseFile)); err != nil {
-			return remuda.Errorf(remuda.NotFound, "there is no server in %s: %w", dir, err).WithHint("name the server's folder with --data")
-		}
-	}
-	f, done, err := c.openDatabase(m.ctx)
+	f, done, err := c.openDatabase(m.ctx, false)
 	if err != nil {
 		return err
 	}
@@ -52,7 +47,7 @@ func (c *backupCmd) Run(m *Main) error {
 	}
 	fmt.Fprintf(m.Stdout, "backed up %d rows and %s (%s), and read them again\n", end.Rows, count(int(end.Files), "file"), byteCount(end.Bytes))
 	if len(end.Missing) > 0 {
-		return startedError{remuda.Errorf(remuda.Internal, "%s are missing or damaged where the server keeps its files: %v", count(len(end.Missing), "file"), end.Missing[:min(5, len(end.Missing))]).
+		return startedError{remuda.Errorf(remuda.Internal, "%s missing or damaged where the server keeps its files: %v", count(len(end.Missing), "file"), end.Missing[:min(5, len(end.Missing))]).
 			WithHint("everything else is in %s; send these images again, or restore them from an older backup", c.File)}
 	}
 	return nil

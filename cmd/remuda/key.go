@@ -25,7 +25,7 @@ type keyCreateCmd struct {
 
 // Run prints a new key and nothing else.
 func (c *keyCreateCmd) Run(m *Main) error {
-	f, done, err := c.openDatabase(m.ctx)
+	f, done, err := c.openDatabase(m.ctx, true)
 	if err != nil {
 		return err
 	}
@@ -53,7 +53,7 @@ type keyListCmd struct{ place }
 
 // Run lists the keys.
 func (c *keyListCmd) Run(m *Main) error {
-	f, done, err := c.openDatabase(m.ctx)
+	f, done, err := c.openDatabase(m.ctx, false)
 	if err != nil {
 		return err
 	}
@@ -85,7 +85,7 @@ type keyRevokeCmd struct {
 
 // Run revokes a key.
 func (c *keyRevokeCmd) Run(m *Main) error {
-	f, done, err := c.openDatabase(m.ctx)
+	f, done, err := c.openDatabase(m.ctx, false)
 	if err != nil {
 		return err
 	}

@@ -99,8 +99,9 @@ func lock(dir string) (release func(), err error) {
 	return func() { _ = f.Close() }, nil
 }
 
-// openDatabase opens the database alone: for what works beside a server.
-func (p place) openDatabase(ctx context.Context) (*flow.Flow, func(), error) {
+// openDatabase opens the database alone: for what works beside a server. One
+// that is missing is not_found, unless it may be made.
+func (p place) openDatabase(ctx context.Context, mayMake bool) (*flow.Flow, func(), error) {
 	if err := p.checkDatabase(); err != nil {
 		return nil, nil, err
 	}
@@ -109,6 +110,9 @@ func (p place) openDatabase(ctx context.Context) (*flow.Flow, func(), error) {
 		var err error
 		if dir, err = p.dir(); err != nil {
 			return nil, nil, err
+		}
+		if _, err := os.Stat(p.database(dir)); err != nil && !mayMake {
+			return nil, nil, remuda.Errorf(remuda.NotFound, "there is no server in %s: %w", dir, err).WithHint("name the server's folder with --data")
 		}
 	}
 	db, err := store.Open(ctx, p.database(dir), store.Options{})

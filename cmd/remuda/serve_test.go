@@ -398,6 +398,9 @@ func TestUsersAndKeysAreManagedOnTheServersMachine(t *testing.T) {
 		t.Errorf("a new user's password: %q", password)
 	}
 	must(t, at("user", "add", "ada")...)
+	if status, _, said := run(t, "key", "list", "--data", t.TempDir()); status != 2 || !strings.Contains(said, "there is no server") {
+		t.Errorf("keys of a folder without a server: status %d: %s", status, said)
+	}
 	must(t, at("user", "role", "ada", "manager")...)
 	must(t, at("user", "disable", "ada")...)
 	must(t, at("user", "enable", "ADA")...)

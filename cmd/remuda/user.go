@@ -63,7 +63,7 @@ func (c *userAddCmd) Run(m *Main) error {
 	if err != nil {
 		return err
 	}
-	f, done, err := c.openDatabase(m.ctx)
+	f, done, err := c.openDatabase(m.ctx, true)
 	if err != nil {
 		return err
 	}
@@ -80,7 +80,7 @@ type userListCmd struct{ place }
 
 // Run lists the users.
 func (c *userListCmd) Run(m *Main) error {
-	f, done, err := c.openDatabase(m.ctx)
+	f, done, err := c.openDatabase(m.ctx, false)
 	if err != nil {
 		return err
 	}
@@ -105,7 +105,7 @@ type named struct {
 
 // change opens the database and does something to the user.
 func (c named) change(m *Main, do func(f *flow.Flow, local remuda.Caller, u store.User) error) error {
-	f, done, err := c.openDatabase(m.ctx)
+	f, done, err := c.openDatabase(m.ctx, false)
 	if err != nil {
 		return err
 	}

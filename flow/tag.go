@@ -60,3 +60,28 @@ func (f *Flow) ChangeDatasetTags(ctx context.Context, caller remuda.Caller, data
 	})
 	return names, err
 }
+
+// ChangeSliceTags adds tags to a slice, removes others, and returns all it has
+// then; managers only.
+func (f *Flow) ChangeSliceTags(ctx context.Context, caller remuda.Caller, slice string, add, remove []string) (names []string, err error) {
+	if err := caller.Need(remuda.Manager); err != nil {
+		return nil, err
+	}
+	if err := checkTags(add); err != nil {
+		return nil, err
+	}
+	err = f.DB.Write(ctx, caller, func(tx *store.Tx) error {
+		if _, err := tx.Slice(slice); err != nil {
+			return err
+		}
+		if err := tx.AddTags(slice, add); err != nil {
+			return err
+		}
+		if _, err := tx.RemoveTags(slice, remove); err != nil {
+			return err
+		}
+		names, err = tx.Tags(slice)
+		return err
+	})
+	return names, err
+}

@@ -15,9 +15,17 @@ import (
 	"remuda/wire"
 )
 
+// aboutExport describes the routes that send label files.
+const aboutExport = "COCO json, or a zip archive of Pascal VOC or YOLO labels. It was read again and compared with the boxes before it is sent; the trailer " + wire.ProofHeader + " says what was compared."
+
 func (s *Server) labelRoutes() {
-	export := "COCO json, or a zip archive of Pascal VOC or YOLO labels. It was read again and compared with the boxes before it is sent; the trailer " + wire.ProofHeader + " says what was compared."
-	s.exportRoute(route{at: "GET /datasets/{dataset}/labels", id: "exportDataset", summary: "Export a dataset's boxes as label files", about: export})
+	streamed(s, route{at: "GET /datasets/{dataset}/labels", id: "exportDataset", summary: "Export a dataset's boxes as label files", about: aboutExport}, func(in *struct {
+		OfDataset
+		LabelFormat
+	},
+	) (flow.Source, string) {
+		return flow.Source{Dataset: in.Dataset}, in.Format
+	})
 	handle(s, route{
 		at: "POST /datasets/{dataset}/labels", id: "importLabels", summary: "Import label files",
 		about: "COCO json, or a zip archive of a folder of Pascal VOC or YOLO labels. Files find their items by name; boxes that are there already are ignored, so that it can be repeated.",
@@ -28,15 +36,6 @@ func (s *Server) labelRoutes() {
 		return wireFindings(report), err
 	})
 	handle(s, route{at: "POST /datasets/{dataset}/findings/fix", id: "fixFindings", summary: "Mend findings", about: "By new revisions."}, s.fix)
-}
-
-// exportRoute adds a route that streams label files.
-func (s *Server) exportRoute(r route) {
-	type input struct {
-		LabelFormat
-		Dataset string `path:"dataset" doc:"The dataset's id."`
-	}
-	streamed(s, r, func(in *input) (flow.Source, string) { return flow.Source{Dataset: in.Dataset}, in.Format })
 }
 
 // LabelFormat chooses the kind of label files.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"slices"
 
 	"remuda"
 	"remuda/slice"
@@ -42,8 +43,26 @@ func pageOf(tx *store.Tx, from Source, after int64, n int) ([]AnnotatedItem, err
 		if s.Frozen != "" && from.Run == "" {
 			return tx.FrozenAnnotations(s.ID, ids)
 		}
-		return tx.AnnotationsOf(ids, from.Run)
+		found, err := tx.AnnotationsOf(ids, from.Run)
+		if err != nil || s.Type != store.SliceOfObjects {
+			return found, err
+		}
+		members, err := objectsOf(tx, s.ID)
+		for id, list := range found {
+			found[id] = slices.DeleteFunc(list, func(a store.Annotation) bool { return !members[a.ID] })
+		}
+		return found, err
 	})
+}
+
+// objectsOf returns the ids of a slice's objects.
+func objectsOf(tx *store.Tx, slice string) (map[string]bool, error) {
+	members, err := tx.SliceMembers(slice)
+	objects := make(map[string]bool, len(members))
+	for _, m := range members {
+		objects[m.Annotation] = true
+	}
+	return objects, err
 }
 
 // queried returns the items of a dataset that a source's query finds.
@@ -127,6 +146,15 @@ func MostRecentTask(annotations []store.Annotation) []store.Annotation {
 		}
 	}
 	return kept
+}
+
+// MaskURL returns the path of the PNG file that was uploaded as a mask, with what
+// authorises whoever has it to read it for a day or two; "" if there is none.
+func (f *Flow) MaskURL(ctx context.Context, a store.Annotation) (string, error) {
+	if a.Blob == "" {
+		return "", nil
+	}
+	return f.BlobURL(ctx, "/image/"+a.Blob)
 }
 
 // taskOf returns the user's task_id of an annotation.

@@ -57,6 +57,7 @@ type labelExport struct {
 	tx         *store.Tx
 	from       Source
 	frozen     bool
+	objects    map[string]bool // of a slice of objects: only they are read; else nil
 	categories map[string]int64
 	others     map[string]int // annotations that are no boxes, by type
 	renamed    int            // reference ids that are no file names
@@ -71,6 +72,11 @@ func exportTo(tx *store.Tx, file *os.File, from Source, kind string) (format.Pro
 			return format.Proof{}, err
 		}
 		dataset, x.frozen = slice.Dataset, slice.Frozen != "" && from.Run == ""
+		if slice.Type == store.SliceOfObjects {
+			if x.objects, err = objectsOf(tx, slice.ID); err != nil {
+				return format.Proof{}, err
+			}
+		}
 	}
 	categories, err := x.listCategories(dataset)
 	if err != nil {
@@ -156,7 +162,7 @@ func (x *labelExport) items(after int64) ([]store.Item, error) {
 	if x.from.Slice != "" {
 		return x.tx.SliceItemsAfter(x.from.Slice, after, exportPage)
 	}
-	return x.tx.ItemsAfter(x.from.Dataset, after, exportPage)
+	return queried(x.tx, x.from, after, exportPage)
 }
 
 // page reads some items and their boxes, and counts what else they have.
@@ -174,6 +180,12 @@ func (x *labelExport) page(after int64) (items []store.Item, boxes map[string][]
 	}
 	if boxes, err = x.tx.BoxesOf(ids, x.from.Run); err != nil {
 		return nil, nil, err
+	}
+	if x.objects != nil {
+		for id, list := range boxes {
+			boxes[id] = slices.DeleteFunc(list, func(b store.BoxRow) bool { return !x.objects[b.ID] })
+		}
+		return items, boxes, nil
 	}
 	others, err := x.tx.CountOthers(ids, x.from.Run)
 	for typ, n := range others {

@@ -31,7 +31,7 @@ const maxCoordinate = 1e7
 func bodyless() []string {
 	return []string{
 		"type", "label", "annotation_id", "task_id", "taxonomy_name", "metadata", "confidence", "crowd",
-		"reference_id", "item_id", "dataset_id", "id", "dataset_item_id", "update",
+		"reference_id", "item_id", "dataset_id", "id", "dataset_item_id", "update", "processed_mask_url",
 	}
 }
 

@@ -46,8 +46,10 @@ func (tx *Tx) Blobs() ([]string, error) {
 }
 
 // ImageFormat returns the format of an image that an item of a dataset in
-// either world has: for URLs that authorise by themselves; not_found if no item has it.
+// either world has, or of an annotation's mask: for URLs that authorise by
+// themselves; not_found if nothing has it.
 func (tx *Tx) ImageFormat(blob string) (string, error) {
 	return one(tx, "image "+blob, scalar[string],
-		"SELECT item.format FROM item JOIN dataset ON dataset.id = item.dataset WHERE item.blob = $1 AND dataset.deleted_at IS NULL LIMIT 1", blob)
+		`SELECT item.format FROM item JOIN dataset ON dataset.id = item.dataset WHERE item.blob = $1 AND dataset.deleted_at IS NULL
+		UNION ALL SELECT 'png' FROM annotation JOIN dataset ON dataset.id = annotation.dataset WHERE annotation.blob = $1 AND dataset.deleted_at IS NULL LIMIT 1`, blob)
 }

@@ -1,6 +1,7 @@
 package nucleus
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
@@ -82,6 +83,22 @@ func annotationJSON(a store.Annotation, ref string) json.RawMessage {
 		return append(append(b, ','), a.Body[1:]...)
 	}
 	return append(b, '}')
+}
+
+// withMasks returns annotations in which uploaded masks have a member
+// processed_mask_url, this server's: their mask_url is the path that was sent.
+func (s *Server) withMasks(r *request, annotations []store.Annotation) ([]store.Annotation, error) {
+	for i, a := range annotations {
+		path, err := s.Flow.MaskURL(r.Context(), a)
+		if err != nil {
+			return nil, err
+		}
+		if path != "" {
+			body := append(bytes.Clone(a.Body[:len(a.Body)-1]), `,"processed_mask_url":`...)
+			annotations[i].Body = append(appendText(body, s.PublicURL(r.Request)+path), '}')
+		}
+	}
+	return annotations, nil
 }
 
 func appendText(b []byte, s string) []byte {

@@ -348,6 +348,18 @@ func TestMaskFilesKeepTheirLocalPath(t *testing.T) {
 	read := a.json("GET", "dataset/"+a.dataset+"/iloc/0", "{}")["annotations"].(map[string]any)["segmentation"].([]any)
 	if got := read[0].(map[string]any); got["mask_url"] != "tests/mask.png" || got["reference_id"] != "h" {
 		t.Errorf("%v", got)
+	} else if url, _ := got["processed_mask_url"].(string); !strings.HasPrefix(url, "http://remuda.test/image/") {
+		t.Errorf("the real mask is at %q", url)
+	} else {
+		hash := strings.TrimPrefix(url, "http://remuda.test/image/")[:64]
+		file, kind, err := a.flow.OpenImage(t.Context(), hash)
+		if err != nil || kind != "image/png" {
+			t.Fatal(kind, err)
+		}
+		defer file.Close()
+		if text, err := io.ReadAll(file); err != nil || string(text) != pngHead+"…" {
+			t.Errorf("the mask became %q, %v", text, err)
+		}
 	}
 	for name, masks := range map[string][]string{"no mask": nil, "two masks": {pngHead, pngHead}, "no PNG": {"\xff\xd8\xff"}} {
 		contentType, body := form(t, request, masks...)

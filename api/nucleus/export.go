@@ -73,6 +73,9 @@ func (s *Server) exportForTraining(r *request, from flow.Source) (any, error) {
 			if err != nil {
 				return err
 			}
+			if row.Annotations, err = s.withMasks(r, row.Annotations); err != nil {
+				return err
+			}
 			_, err = out.Write(appendTrainingRow([]byte(head), item, row))
 			head = ","
 			return err
@@ -130,6 +133,9 @@ func (s *Server) exportForTrainingPage(r *request, from flow.Source) (any, error
 		}
 		item, err := s.trainingItem(r, row.Item, query.Chip)
 		if err != nil {
+			return nil, err
+		}
+		if row.Annotations, err = s.withMasks(r, row.Annotations); err != nil {
 			return nil, err
 		}
 		if i > 0 {

@@ -157,6 +157,9 @@ func itemBy(choose func(*request) (flow.ItemChoice, error)) handler {
 		if err != nil {
 			return nil, err
 		}
+		if found.Annotations, err = s.withMasks(r, found.Annotations); err != nil {
+			return nil, err
+		}
 		wire, err := s.itemJSON(r, found.Item, false)
 		return map[string]any{"item": wire, "annotations": annotationsByType(found.Annotations, found.Item.ReferenceID)}, err
 	}

@@ -1,6 +1,8 @@
 package flow_test
 
 import (
+	"context"
+	"io"
 	"strings"
 	"testing"
 
@@ -51,6 +53,37 @@ func TestRequestIDsAreKeptApart(t *testing.T) {
 			t.Errorf("request id %.20q: %v", request, err)
 		}
 	}
+}
+
+// calling calls do at every fetch.
+type calling struct {
+	web
+	do func()
+}
+
+func (c *calling) Fetch(ctx context.Context, url string, to io.Writer, maxBytes int64) (flow.Fetched, error) {
+	c.do()
+	return c.web.Fetch(ctx, url, to, maxBytes)
+}
+
+func TestAJobThatIsCancelledWhileItRunsStaysCancelled(t *testing.T) {
+	onBoth(t, func(t *testing.T, f *flow.Flow, caller remuda.Caller) {
+		dataset := newDataset(t, f, caller)
+		stage(t, f, dataset, "r", `{"reference_id":"a","image_url":"http://images.test/a.jpg"}`)
+		job, err := f.AppendUpload(t.Context(), caller, dataset, "r", false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.Fetcher = &calling{do: func() {
+			if _, err := f.CancelJob(t.Context(), caller, job.ID); err != nil {
+				t.Error(err)
+			}
+		}}
+		flowtest.Drain(t, f)
+		if job, _ := jobOf(t, f, caller, job.ID); job.Status != store.JobCancelled {
+			t.Errorf("the job is %s", job.Status)
+		}
+	})
 }
 
 func TestJobsAreCancelledAndGivenUp(t *testing.T) {

@@ -126,9 +126,10 @@ func (tx *Tx) Jobs(f JobFilter) ([]Job, error) {
 	return all(tx, scanJob, "SELECT "+jobColumns+" FROM job WHERE world = $1"+where.String()+" ORDER BY id DESC LIMIT "+placeholder(len(args)), args...)
 }
 
-// UpdateJob writes a job's status, result, problem and progress.
+// UpdateJob writes a job's status, result, problem and progress; one that has
+// ended, cancelled while it ran for instance, stays as it is.
 func (tx *Tx) UpdateJob(j Job) error {
-	_, err := tx.exec("UPDATE job SET status = $2, result = $3, problem = $4, done = $5, total = $6, updated_at = $7 WHERE id = $1",
+	_, err := tx.exec("UPDATE job SET status = $2, result = $3, problem = $4, done = $5, total = $6, updated_at = $7 WHERE id = $1 AND status IN ('waiting', 'running')",
 		j.ID, j.Status, string(orNull(j.Result)), j.Problem, j.Done, j.Total, millis(tx.Now))
 	return err
 }
@@ -142,16 +143,12 @@ func (tx *Tx) AddJobErrors(job string, messages []string) error {
 	if err != nil {
 		return err
 	}
+	messages = messages[:min(int64(len(messages)), max(0, maxJobErrors-n))]
+	rows := make([][]any, len(messages))
 	for i, message := range messages {
-		number := n + int64(i) + 1
-		if number > maxJobErrors {
-			return nil
-		}
-		if _, err := tx.exec("INSERT INTO job_error (job, number, message) VALUES ($1, $2, $3)", job, number, message); err != nil {
-			return err
-		}
+		rows[i] = []any{job, n + int64(i) + 1, strings.ToValidUTF8(strings.ReplaceAll(message, "\x00", ""), "�")}
 	}
-	return nil
+	return tx.insert("job_error", "job, number, message", "", rows)
 }
 
 // ClearJobErrors forgets the messages of a job that begins again.

@@ -30,13 +30,14 @@ type Queue interface {
 
 // Flow carries out the verbs. Its fields are set once, before the first call.
 type Flow struct {
-	DB      *store.DB
-	Blobs   *blob.Store
-	Fetcher Fetcher
-	Queue   Queue
-	Log     *slog.Logger
-	Now     func() time.Time
-	Limits  Limits
+	DB       *store.DB
+	Blobs    *blob.Store
+	Fetcher  Fetcher
+	Queue    Queue
+	Embedder Embedder // nil without an engine
+	Log      *slog.Logger
+	Now      func() time.Time
+	Limits   Limits
 
 	signing  signing
 	decoding decoding

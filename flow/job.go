@@ -56,6 +56,9 @@ func (f *Flow) jobKinds() map[string]JobHandler {
 		jobMergeRuns:         f.runMergeRuns,
 		jobPredict:           f.runPredict,
 		jobDeduplicate:       f.runDeduplicate,
+		jobIndexCustom:       f.runIndexCustom,
+		jobIndexImages:       f.runIndexImages,
+		jobExportEmbeddings:  f.runExportEmbeddings,
 	}
 }
 

@@ -1,0 +1,359 @@
+package flow
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/url"
+
+	"remuda"
+	"remuda/blob"
+	"remuda/store"
+)
+
+// Kinds of jobs on embeddings.
+const (
+	jobIndexCustom      = "customIndexing"
+	jobIndexImages      = "indexingImage"
+	jobExportEmbeddings = "exportEmbeddings"
+)
+
+const (
+	maxEmbeddingFile = 256 << 20 // bytes of one file of vectors
+	maxEmbeddingURLs = 1_000
+	maxDimension     = 16_384
+	embeddingBatch   = 200
+	embeddingsPath   = "/embeddings/"
+)
+
+// Embedder turns images into vectors, in the engine's child process.
+type Embedder interface {
+	// Dimension is how many numbers a vector has.
+	Dimension() int
+	// Embed calls done with the number of each image and its vector, or with what was wrong with it.
+	Embed(ctx context.Context, images []blob.Ref, done func(i int, vector []float32, problem error) error) error
+}
+
+// EmbeddingIndexes returns those of a dataset, oldest first.
+func (f *Flow) EmbeddingIndexes(ctx context.Context, caller remuda.Caller, dataset string) (found []store.EmbeddingIndex, err error) {
+	if err := caller.Need(remuda.Reviewer); err != nil {
+		return nil, err
+	}
+	err = f.DB.Read(ctx, caller, func(tx *store.Tx) (err error) {
+		found, err = tx.EmbeddingIndexes(dataset)
+		return err
+	})
+	return found, err
+}
+
+type customArgs struct {
+	URLs      []string `json:"urls"`
+	Dimension int      `json:"dimension"`
+}
+
+// IndexCustom makes the job that reads vectors from URLs, each a JSON object of
+// vectors by reference id; managers only.
+func (f *Flow) IndexCustom(ctx context.Context, caller remuda.Caller, dataset string, urls []string, dimension int) (job store.Job, err error) {
+	if dimension < 1 || dimension > maxDimension || len(urls) == 0 || len(urls) > maxEmbeddingURLs {
+		return job, remuda.Errorf(remuda.Invalid, "index embeddings of dimension %d from %d URLs", dimension, len(urls)).
+			WithHint("name 1 to %d URLs and a dimension from 1 to %d", maxEmbeddingURLs, maxDimension)
+	}
+	for _, text := range urls {
+		if u, err := url.Parse(text); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+			return job, remuda.Errorf(remuda.Invalid, "index embeddings from %.200q: this is no URL that can be fetched", text).WithHint("use http:// or https://")
+		}
+	}
+	return f.datasetJob(ctx, caller, dataset, jobIndexCustom, customArgs{urls, dimension}, int64(len(urls)))
+}
+
+// datasetJob makes a job on a dataset; managers only.
+func (f *Flow) datasetJob(ctx context.Context, caller remuda.Caller, dataset, kind string, args any, total int64) (job store.Job, err error) {
+	if err := caller.Need(remuda.Manager); err != nil {
+		return job, err
+	}
+	err = f.DB.Write(ctx, caller, func(tx *store.Tx) (err error) {
+		if _, err := tx.Dataset(dataset); err != nil {
+			return err
+		}
+		job, err = tx.NewJob(kind, dataset, args, total)
+		return err
+	})
+	return job, err
+}
+
+func (f *Flow) runIndexCustom(ctx context.Context, run *JobRun) (any, error) {
+	var args customArgs
+	if err := run.Args(&args); err != nil {
+		return nil, err
+	}
+	index, err := f.beginIndex(ctx, run, store.EmbeddingsCustom, args.Dimension)
+	if err != nil {
+		return nil, err
+	}
+	for i, from := range args.URLs {
+		if err := f.indexURL(ctx, run, index, from); err != nil {
+			return nil, err
+		}
+		if err := run.Progress(ctx, int64(i+1), int64(len(args.URLs))); err != nil {
+			return nil, err
+		}
+	}
+	return map[string]string{"embedding_index": index.ID}, nil
+}
+
+// beginIndex returns the index that a job makes, also when it begins again.
+func (f *Flow) beginIndex(ctx context.Context, run *JobRun, typ string, dimension int) (index store.EmbeddingIndex, err error) {
+	err = f.DB.Write(ctx, run.Caller, func(tx *store.Tx) error {
+		index, err = tx.EmbeddingIndexOfJob(run.Job.ID)
+		if remuda.CodeOf(err) == remuda.NotFound {
+			index, err = tx.CreateEmbeddingIndex(store.EmbeddingIndex{Dataset: run.Job.Dataset, Type: typ, Dimension: dimension, Job: run.Job.ID})
+		}
+		return err
+	})
+	return index, err
+}
+
+// indexURL reads a file of vectors into an index; what is wrong with single ones is the job's error.
+func (f *Flow) indexURL(ctx context.Context, run *JobRun, index store.EmbeddingIndex, from string) error {
+	if f.Fetcher == nil {
+		return remuda.Errorf(remuda.Conflict, "fetch %s: this server fetches nothing", from)
+	}
+	var file bytes.Buffer
+	if _, err := f.Fetcher.Fetch(ctx, from, &file, maxEmbeddingFile); err != nil {
+		return err
+	}
+	var vectors map[string][]float64
+	if err := json.Unmarshal(file.Bytes(), &vectors); err != nil {
+		return remuda.Errorf(remuda.Invalid, "read the vectors at %s: %w", from, err).WithHint("it must be a JSON object of arrays of numbers, by reference id")
+	}
+	refs := make([]string, 0, len(vectors))
+	for ref := range vectors {
+		refs = append(refs, ref)
+	}
+	var problems []string
+	err := f.DB.Write(ctx, run.Caller, func(tx *store.Tx) error {
+		problems = nil
+		items, err := tx.ItemsByReference(run.Job.Dataset, refs)
+		if err != nil {
+			return err
+		}
+		var found []store.Embedding
+		for _, ref := range refs {
+			item, known := items[ref]
+			if !known || len(vectors[ref]) != index.Dimension {
+				problems = append(problems, vectorProblem(ref, known, len(vectors[ref]), index.Dimension))
+				continue
+			}
+			text, err := json.Marshal(vectors[ref])
+			if err != nil {
+				return remuda.Errorf(remuda.Internal, "write the vector of %s: %w", ref, err)
+			}
+			found = append(found, store.Embedding{Item: item.ID, Vector: text})
+		}
+		return tx.PutEmbeddings(index.ID, found)
+	})
+	if err != nil {
+		return err
+	}
+	return run.Errors(ctx, problems...)
+}
+
+func vectorProblem(ref string, known bool, length, want int) string {
+	if !known {
+		return fmt.Sprintf("Item with id %s doesn't exist.", ref)
+	}
+	return fmt.Sprintf("The vector of %s has %d numbers, %d are expected.", ref, length, want)
+}
+
+// IndexImages makes the job that has the engine make a vector of each image of a dataset; managers only.
+func (f *Flow) IndexImages(ctx context.Context, caller remuda.Caller, dataset string) (store.Job, error) {
+	return f.datasetJob(ctx, caller, dataset, jobIndexImages, struct{}{}, 0)
+}
+
+func (f *Flow) runIndexImages(ctx context.Context, run *JobRun) (any, error) {
+	if f.Embedder == nil {
+		return nil, remuda.Errorf(remuda.Conflict, "index the images of dataset %s: this server has no engine", run.Job.Dataset).
+			WithHint("run remuda engine build on the server's machine, then start the server again; remuda doctor says what is missing")
+	}
+	index, err := f.beginIndex(ctx, run, store.EmbeddingsInternal, f.Embedder.Dimension())
+	if err != nil {
+		return nil, err
+	}
+	var items []store.Item
+	err = f.DB.Read(ctx, run.Caller, func(tx *store.Tx) (err error) {
+		items, err = tx.ItemsAfter(run.Job.Dataset, -1, 0)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	for begin := 0; begin < len(items); begin += embeddingBatch {
+		end := min(begin+embeddingBatch, len(items))
+		if err := f.embed(ctx, run, index, items[begin:end]); err != nil {
+			return nil, err
+		}
+		if err := run.Progress(ctx, int64(end), int64(len(items))); err != nil {
+			return nil, err
+		}
+	}
+	return map[string]string{"embedding_index": index.ID}, nil
+}
+
+// embed has the engine make the vectors of some items.
+func (f *Flow) embed(ctx context.Context, run *JobRun, index store.EmbeddingIndex, items []store.Item) error {
+	var images []blob.Ref
+	var of []store.Item
+	var problems []string
+	for _, item := range items {
+		ref, err := blob.ParseRef(item.Blob)
+		if err != nil {
+			problems = append(problems, fmt.Sprintf("The image of %s is not here.", item.ReferenceID))
+			continue
+		}
+		images, of = append(images, ref), append(of, item)
+	}
+	var found []store.Embedding
+	err := f.Embedder.Embed(ctx, images, func(i int, vector []float32, problem error) error {
+		if problem != nil {
+			problems = append(problems, fmt.Sprintf("%s: %s", of[i].ReferenceID, sentence(problem)))
+			return nil
+		}
+		text, err := json.Marshal(vector)
+		if err != nil {
+			return remuda.Errorf(remuda.Internal, "write the vector of %s: %w", of[i].ReferenceID, err)
+		}
+		found = append(found, store.Embedding{Item: of[i].ID, Vector: text})
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	err = f.DB.Write(ctx, run.Caller, func(tx *store.Tx) error { return tx.PutEmbeddings(index.ID, found) })
+	if err != nil {
+		return err
+	}
+	return run.Errors(ctx, problems...)
+}
+
+// IndexingStatus says how many of a dataset's images have a vector.
+type IndexingStatus struct {
+	Embeddings int64
+	Images     int64
+	Index      store.EmbeddingIndex // the newest one; ID is "" if there is none
+}
+
+// IndexingStatus returns that of a dataset's newest index.
+func (f *Flow) IndexingStatus(ctx context.Context, caller remuda.Caller, dataset string) (s IndexingStatus, err error) {
+	if err := caller.Need(remuda.Reviewer); err != nil {
+		return s, err
+	}
+	err = f.DB.Read(ctx, caller, func(tx *store.Tx) error {
+		if s.Images, err = tx.CountItems(dataset); err != nil {
+			return err
+		}
+		if s.Index, err = newestIndex(tx, dataset, false); err != nil || s.Index.ID == "" {
+			return err
+		}
+		s.Embeddings, err = tx.CountEmbeddings(s.Index.ID)
+		return err
+	})
+	return s, err
+}
+
+// newestIndex returns the newest index of a dataset, of those that are complete
+// or of all; ID is "" if there is none.
+func newestIndex(tx *store.Tx, dataset string, complete bool) (newest store.EmbeddingIndex, err error) {
+	all, err := tx.EmbeddingIndexes(dataset)
+	for _, x := range all {
+		if !complete || x.Status == store.JobCompleted {
+			newest = x
+		}
+	}
+	return newest, err
+}
+
+// place is a dataset, or a slice of it.
+type place struct {
+	Dataset string `json:"dataset"`
+	Slice   string `json:"slice,omitempty"`
+}
+
+// placeOf finds a dataset or a slice by its id.
+func placeOf(tx *store.Tx, id string) (place, error) {
+	s, err := tx.Slice(id)
+	if err == nil {
+		return place{Dataset: s.Dataset, Slice: s.ID}, nil
+	}
+	if remuda.CodeOf(err) != remuda.NotFound {
+		return place{}, err
+	}
+	_, err = tx.Dataset(id)
+	return place{Dataset: id}, err
+}
+
+// Embeddings hands the vectors of a dataset or a slice to do, those of the
+// newest complete index, in the order of the dataset. There may be none.
+func (f *Flow) Embeddings(ctx context.Context, caller remuda.Caller, id string, do func(store.Embedding) error) error {
+	if err := caller.Need(remuda.Reviewer); err != nil {
+		return err
+	}
+	return f.DB.Read(ctx, caller, func(tx *store.Tx) error {
+		at, err := placeOf(tx, id)
+		if err != nil {
+			return err
+		}
+		index, err := newestIndex(tx, at.Dataset, true)
+		if err != nil || index.ID == "" {
+			return err
+		}
+		return tx.EachEmbedding(index.ID, at.Slice, do)
+	})
+}
+
+// ExportEmbeddings makes the job whose result is the path of a dataset's or a
+// slice's vectors, which authorises whoever has it.
+func (f *Flow) ExportEmbeddings(ctx context.Context, caller remuda.Caller, id, base string) (job store.Job, err error) {
+	if err := caller.Need(remuda.Reviewer); err != nil {
+		return job, err
+	}
+	err = f.DB.Write(ctx, caller, func(tx *store.Tx) error {
+		at, err := placeOf(tx, id)
+		if err != nil {
+			return err
+		}
+		job, err = tx.NewJob(jobExportEmbeddings, at.Dataset, exportArgs{at, base}, 1)
+		return err
+	})
+	return job, err
+}
+
+type exportArgs struct {
+	place
+	Base string `json:"base"` // how the caller reaches the server
+}
+
+func (f *Flow) runExportEmbeddings(ctx context.Context, run *JobRun) (any, error) {
+	var args exportArgs
+	if err := run.Args(&args); err != nil {
+		return nil, err
+	}
+	id := args.Dataset
+	if args.Slice != "" {
+		id = args.Slice
+	}
+	n := 0
+	if err := f.Embeddings(ctx, run.Caller, id, func(store.Embedding) error { n++; return nil }); err != nil {
+		return nil, err
+	}
+	if n == 0 {
+		return nil, remuda.Errorf(remuda.Conflict, "export the embeddings of %s: there are none", id).WithHint("index the dataset first")
+	}
+	path, err := f.BlobURL(ctx, embeddingsPath+string(run.Job.World)+"/"+id)
+	return map[string][]string{"result": {args.Base + path}}, err
+}
+
+// WriteEmbeddings hands vectors to do for those whose URL authorises them.
+func (f *Flow) WriteEmbeddings(ctx context.Context, world remuda.World, id string, do func(store.Embedding) error) error {
+	return f.Embeddings(ctx, remuda.Caller{Role: remuda.Reviewer, World: world}, id, do)
+}

@@ -250,3 +250,54 @@ func TestExportSaysWhatItLeavesOut(t *testing.T) {
 		t.Errorf("the other world's dataset: %v", err)
 	}
 }
+
+func TestAFrozenSliceExportsWhatWasFrozen(t *testing.T) {
+	f, caller := flowtest.New(t)
+	dataset, ids := labeled(t, f, caller, fileItems()...)
+	if _, err := f.ImportLabels(t.Context(), caller, dataset, file()); err != nil {
+		t.Fatal(err)
+	}
+	var id string
+	err := f.DB.Write(t.Context(), caller, func(tx *store.Tx) error {
+		s, err := tx.CreateSlice(store.Slice{Dataset: dataset, Name: "train", Type: store.SliceOfItems})
+		if err != nil {
+			return err
+		}
+		for i, member := range ids[:2] {
+			item, err := tx.Item(member)
+			if err != nil {
+				return err
+			}
+			item.Blob = strings.Repeat(string(rune('a'+i)), 64)
+			if err := tx.SetImage(item); err != nil {
+				return err
+			}
+		}
+		_, err = tx.AddMembers(s.ID, []store.SliceMember{{Item: ids[1]}, {Item: ids[0]}})
+		id = s.ID
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	open, _ := exported(t, f, caller, flow.Source{Slice: id}, format.COCO)
+	if _, err := f.Freeze(t.Context(), caller, id); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.DeleteAnnotations(t.Context(), caller, dataset, nil); err != nil {
+		t.Fatal(err)
+	}
+	flowtest.Drain(t, f)
+	frozen, proof := exported(t, f, caller, flow.Source{Slice: id}, format.COCO)
+	if !reflect.DeepEqual(boxes(frozen), boxes(open)) || proof.Boxes != 5 || frozen.Items[0].File != "b.jpg" {
+		t.Errorf("frozen\n%v\nopen\n%v", boxes(frozen), boxes(open))
+	}
+	n := 0
+	err = f.EachTrainingRow(t.Context(), caller, flow.Source{Slice: id}, func(row flow.AnnotatedItem) error { n += len(row.Annotations); return nil })
+	if err != nil || n != 5 {
+		t.Errorf("%d annotations to train on, %v", n, err)
+	}
+	if now, _ := exported(t, f, caller, flow.Source{Dataset: dataset}, format.COCO); len(now.Annotations) != 0 {
+		t.Errorf("deleted boxes are exported: %v", now.Annotations)
+	}
+}

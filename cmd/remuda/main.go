@@ -88,7 +88,11 @@ func (m *Main) Run(args []string) (exit int) {
 	}
 	stop := m.listen(chosen.Command() != "work")
 	defer stop()
-	return m.fail(chosen.Run(m))
+	err = chosen.Run(m)
+	if errors.Is(err, context.Canceled) && m.ctx.Err() != nil {
+		err = context.Cause(m.ctx)
+	}
+	return m.fail(err)
 }
 
 // usageError says where the flags are explained.

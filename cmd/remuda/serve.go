@@ -12,6 +12,7 @@ import (
 	"net/netip"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"syscall"
@@ -72,6 +73,7 @@ func (c *serveCmd) Run(m *Main) error {
 	if err != nil {
 		return err
 	}
+	debug.FreeOSMemory() // what hashing the first password took
 	address := c.address(listener)
 	if err := m.showFirst(first, dir, address); err != nil {
 		return err

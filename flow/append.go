@@ -26,6 +26,7 @@ type NewItem struct {
 	Width, Height int             // of the upright image, as the user says; 0 if they don't
 	Update        bool            // replace the metadata of an item that has this reference id
 	Image         *Image          // its bytes, if they came along
+	Embedding     *ItemEmbedding  // its vector in an index that there is, if the user has one
 }
 
 // AppendedItem is what became of one item.
@@ -178,6 +179,10 @@ func appendRows(tx *store.Tx, dataset string, items []NewItem) ([]AppendedItem, 
 	if d.IsScene {
 		return nil, remuda.Errorf(remuda.Invalid, "dataset %s has scenes: items can't be added to it", dataset).WithHint("make a dataset with is_scene false")
 	}
+	vectors, err := takeVectors(tx, dataset, items)
+	if err != nil {
+		return nil, err
+	}
 	done := make([]AppendedItem, len(items))
 	var run []int // items that are alike in Update, one after the other
 	flush := func() error {
@@ -194,12 +199,16 @@ func appendRows(tx *store.Tx, dataset string, items []NewItem) ([]AppendedItem, 
 		}
 		for i, at := range run {
 			done[at].AddedItem = added[i]
+			vectors.add(items[at], added[i])
 		}
 		run = run[:0]
 		return nil
 	}
 	for i := range items {
-		if done[i].Err = items[i].check(d); done[i].Err != nil {
+		if done[i].Err = items[i].check(d); done[i].Err == nil {
+			done[i].Err = vectors.check(items[i])
+		}
+		if done[i].Err != nil {
 			continue
 		}
 		if len(run) > 0 && items[run[0]].Update != items[i].Update {
@@ -209,7 +218,10 @@ func appendRows(tx *store.Tx, dataset string, items []NewItem) ([]AppendedItem, 
 		}
 		run = append(run, i)
 	}
-	return done, flush()
+	if err := flush(); err != nil {
+		return nil, err
+	}
+	return done, vectors.write(tx)
 }
 
 // itemPayload is an item as a line of a staged upload has it.
@@ -219,6 +231,7 @@ type itemPayload struct {
 	Metadata    json.RawMessage `json:"metadata"`
 	Width       int             `json:"width"`
 	Height      int             `json:"height"`
+	Embedding   *ItemEmbedding  `json:"embedding_info"`
 }
 
 // readLine reads an item of a staged upload.
@@ -227,7 +240,7 @@ func readLine(n int64, line []byte, update bool) (NewItem, error) {
 	if err := json.Unmarshal(line, &p); err != nil {
 		return NewItem{}, remuda.Errorf(remuda.Invalid, "read line %d of the upload: %w", n+1, err)
 	}
-	return NewItem{ReferenceID: p.ReferenceID, ImageURL: p.ImageURL, Metadata: p.Metadata, Width: p.Width, Height: p.Height, Update: update}, nil
+	return NewItem{ReferenceID: p.ReferenceID, ImageURL: p.ImageURL, Metadata: p.Metadata, Width: p.Width, Height: p.Height, Embedding: p.Embedding, Update: update}, nil
 }
 
 // soonUpload is the size in bytes up to which the items of a staged upload are

@@ -414,6 +414,37 @@ func TestItemsThatCannotBeTakenSayWhy(t *testing.T) {
 	}
 }
 
+func TestVectorsThatComeWithItemsAreKept(t *testing.T) {
+	onBoth(t, func(t *testing.T, f *flow.Flow, caller remuda.Caller) {
+		dataset := newDataset(t, f, caller)
+		var index store.EmbeddingIndex
+		err := f.DB.Write(t.Context(), caller, func(tx *store.Tx) (err error) {
+			index, err = tx.CreateEmbeddingIndex(store.EmbeddingIndex{Dataset: dataset, Type: store.EmbeddingsCustom, Dimension: 2})
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		item := func(ref, index string, vector ...float64) flow.NewItem {
+			return flow.NewItem{ReferenceID: ref, ImageURL: "http://images.test/" + ref, Update: true, Embedding: &flow.ItemEmbedding{Index: index, Vector: vector}}
+		}
+		done, err := f.AppendItems(t.Context(), caller, dataset, []flow.NewItem{
+			item("a", index.ID, 1, 2), item("a", index.ID, 0.5, -3e-9), item("short", index.ID, 1), item("none", "emb_none", 1, 2), {ReferenceID: "plain", ImageURL: "http://images.test/p"},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, want := done.Counts(), (flow.AppendCounts{New: 2, Updated: 1, Errors: 2}); got != want {
+			t.Errorf("counts %+v, want %+v", got, want)
+		}
+		var found []store.Embedding
+		err = f.Embeddings(t.Context(), caller, dataset, func(e store.Embedding) error { found = append(found, e); return nil })
+		if err != nil || len(found) != 1 || found[0].Reference != "a" || string(found[0].Vector) != "[0.5,-3e-9]" {
+			t.Errorf("vectors %s (%v)", found, err)
+		}
+	})
+}
+
 func TestAppendingNeedsTheRightDatasetAndRole(t *testing.T) {
 	f, caller := flowtest.New(t)
 	scenes, err := f.CreateDataset(t.Context(), caller, flow.NewDataset{Name: "scenes", IsScene: true})

@@ -14,16 +14,17 @@ import (
 
 // wireNewItem is an item as clients send it.
 type wireNewItem struct {
-	ReferenceID string          `json:"reference_id"`
-	ImageURL    string          `json:"image_url"`
-	Metadata    json.RawMessage `json:"metadata"`
-	Width       int             `json:"width"`
-	Height      int             `json:"height"`
-	Update      bool            `json:"update"` // of items in a form; else the request's holds for all
+	ReferenceID string              `json:"reference_id"`
+	ImageURL    string              `json:"image_url"`
+	Metadata    json.RawMessage     `json:"metadata"`
+	Width       int                 `json:"width"`
+	Height      int                 `json:"height"`
+	Embedding   *flow.ItemEmbedding `json:"embedding_info"`
+	Update      bool                `json:"update"` // of items in a form; else the request's holds for all
 }
 
 func (w *wireNewItem) item(update bool) flow.NewItem {
-	return flow.NewItem{ReferenceID: w.ReferenceID, ImageURL: w.ImageURL, Metadata: w.Metadata, Width: w.Width, Height: w.Height, Update: update}
+	return flow.NewItem{ReferenceID: w.ReferenceID, ImageURL: w.ImageURL, Metadata: w.Metadata, Width: w.Width, Height: w.Height, Embedding: w.Embedding, Update: update}
 }
 
 // appendItems takes items as JSON, as a form with their files, or by the

@@ -283,7 +283,7 @@ func checkDrawn(a *store.Annotation) error {
 		case a.ID == "":
 			a.Body = withoutGeometry(a.Body)
 		default:
-			a.Body = ordered(a.Body)
+			a.Body = orderedBody(a.Body)
 		}
 		return nil
 	}
@@ -319,10 +319,10 @@ func sentForm(a *store.Annotation) json.RawMessage {
 }
 
 // withoutGeometry returns a body without the geometry and area that a box's columns contradict.
-func withoutGeometry(body json.RawMessage) json.RawMessage { return ordered(body, "geometry", "area") }
+func withoutGeometry(body json.RawMessage) json.RawMessage { return orderedBody(body, "geometry", "area") }
 
-// ordered returns a box's body as [ParseAnnotation] writes it, without some of its members.
-func ordered(body json.RawMessage, without ...string) json.RawMessage {
+// orderedBody returns a box's body as [ParseAnnotation] writes it, without some of its members.
+func orderedBody(body json.RawMessage, without ...string) json.RawMessage {
 	p := payload{}
 	if json.Unmarshal(body, &p.members) != nil {
 		return body

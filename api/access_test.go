@@ -118,7 +118,7 @@ func (s *site) things(t *testing.T) map[string]string {
 		t.Fatal(err)
 	}
 	ids := map[string]string{"ds": d.ID, "ref...": "a.jpg", "n": "0", "annotation...": "a.jpg/none", "name...": "colors", "request": "0123456789abcdef"}
-	ids["dataset"], ids["taxonomy"] = d.ID, "colors"
+	ids["dataset"], ids["taxonomy"], ids["autotag"] = d.ID, "colors", "night"
 	err = s.o.Flow.DB.Write(t.Context(), manager, func(tx *store.Tx) error {
 		added, err := tx.AddItems(d.ID, []store.Item{{ReferenceID: "a.jpg"}}, false)
 		if err != nil {

@@ -1,6 +1,6 @@
 // Package image serves what needs no login because its URL authorises whoever
-// has it, until it expires: images, their thumbnails, and the places to which
-// files are put for a job.
+// has it, until it expires: images, their thumbnails, exported embeddings, and
+// the places to which files are put for a job.
 package image
 
 import (
@@ -14,6 +14,7 @@ import (
 	"remuda"
 	"remuda/flow"
 	"remuda/internal/httpx"
+	"remuda/store"
 )
 
 // cached lets browsers keep what a URL gave as long as the URL itself is good:
@@ -31,9 +32,13 @@ type Server struct {
 // without it.
 func (s *Server) Faces() map[string]http.Handler {
 	return map[string]http.Handler{
-		"/image":     s.face("/image", s.image, http.MethodGet, http.MethodHead),
-		"/thumbnail": s.face("/thumbnail", s.thumbnail, http.MethodGet, http.MethodHead),
-		"/upload":    s.face("/upload", s.upload, http.MethodPut, http.MethodPost),
+		"/image":      s.face("/image", s.image, http.MethodGet, http.MethodHead),
+		"/thumbnail":  s.face("/thumbnail", s.thumbnail, http.MethodGet, http.MethodHead),
+		"/upload":     s.face("/upload", s.upload, http.MethodPut, http.MethodPost),
+		"/embeddings": s.face("/embeddings", s.embeddings, http.MethodGet),
+
+		"/weights":        s.face("/weights", s.weights, http.MethodGet, http.MethodHead),
+		"/weights-upload": s.face("/weights-upload", s.weightsUpload, http.MethodPut, http.MethodPost),
 	}
 }
 
@@ -126,6 +131,22 @@ func (s *Server) upload(w http.ResponseWriter, r *http.Request, path []string) e
 		return err
 	}
 	return httpx.WriteJSON(w, http.StatusOK, struct{}{})
+}
+
+// embeddings sends the vectors of a dataset or a slice as a JSON array.
+func (s *Server) embeddings(w http.ResponseWriter, r *http.Request, path []string) error {
+	if len(path) != 2 {
+		return missing(r)
+	}
+	found := []store.Embedding{}
+	err := s.Flow.WriteEmbeddings(r.Context(), remuda.World(path[0]), path[1], func(e store.Embedding) error {
+		found = append(found, e)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return httpx.WriteJSON(w, http.StatusOK, found)
 }
 
 func missing(r *http.Request) error {

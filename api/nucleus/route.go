@@ -55,6 +55,7 @@ func New(s Server) *Server {
 	for _, group := range []map[string]handler{
 		datasetRoutes(), itemRoutes(), uploadRoutes(), tagRoutes(), jobRoutes(),
 		annotationRoutes(), taxonomyRoutes(), exportRoutes(),
+		sliceRoutes(), queryRoutes(), embeddingRoutes(),
 		modelRoutes(), runRoutes(), predictionRoutes(), weightsRoutes(),
 	} {
 		for name, handle := range group {

@@ -34,6 +34,10 @@ type Options struct {
 // maxBody is how many bytes a request's body may have at most; most routes take less.
 const maxBody = 2 << 30
 
+// keyRate is how many requests a second one key or user may send for long: more
+// than a loop sends that waits for each answer.
+const keyRate = 5000
+
 // Server is all HTTP faces behind their guard, as an http.Handler.
 type Server struct {
 	o       Options
@@ -54,7 +58,7 @@ type face struct {
 
 // New returns the server. A PublicURL that is none is invalid.
 func New(o Options) (*Server, error) {
-	s := &Server{o: o, cross: http.NewCrossOriginProtection(), rates: ratelimit.New(1000, 3000), metrics: newMetrics(o.Flow), stall: usualStall}
+	s := &Server{o: o, cross: http.NewCrossOriginProtection(), rates: ratelimit.New(keyRate, 2*keyRate), metrics: newMetrics(o.Flow), stall: usualStall}
 	if o.PublicURL != "" {
 		u, err := url.Parse(o.PublicURL)
 		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.RawQuery != "" || u.Fragment != "" {

@@ -37,7 +37,7 @@ func (s *Server) authenticate(r *http.Request) (caller remuda.Caller, err error)
 		name = caller.User
 	}
 	if !s.rates.Allow(name, time.Now()) { // a status that clients of the dataset API try again after, as they don't after 429
-		return remuda.Caller{}, remuda.Errorf(remuda.Unavailable, "more than 1,000 requests a second came with this key").WithHint("send fewer at once")
+		return remuda.Caller{}, remuda.Errorf(remuda.Unavailable, "more than %d requests a second came with this key", keyRate).WithHint("send fewer at once")
 	}
 	return caller, nil
 }

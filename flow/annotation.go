@@ -319,7 +319,9 @@ func sentForm(a *store.Annotation) json.RawMessage {
 }
 
 // withoutGeometry returns a body without the geometry and area that a box's columns contradict.
-func withoutGeometry(body json.RawMessage) json.RawMessage { return orderedBody(body, "geometry", "area") }
+func withoutGeometry(body json.RawMessage) json.RawMessage {
+	return orderedBody(body, "geometry", "area")
+}
 
 // orderedBody returns a box's body as [ParseAnnotation] writes it, without some of its members.
 func orderedBody(body json.RawMessage, without ...string) json.RawMessage {

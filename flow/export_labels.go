@@ -60,6 +60,7 @@ type labelExport struct {
 	objects    map[string]bool // of a slice of objects: only they are read; else nil
 	categories map[string]int64
 	others     map[string]int // annotations that are no boxes, by type
+	counting   bool           // others: on the first of several readings
 	renamed    int            // reference ids that are no file names
 }
 
@@ -134,7 +135,11 @@ func (x *labelExport) listCategories(dataset string) ([]remuda.Category, error) 
 
 // rows hands out the source, page by page; see format.Rows.
 func (x *labelExport) rows(do func(remuda.Item, []remuda.Annotation) error) error {
-	x.others, x.renamed = make(map[string]int), 0
+	x.renamed = 0
+	if x.others == nil {
+		x.others, x.counting = make(map[string]int), true
+	}
+	defer func() { x.counting = false }()
 	for after := int64(-1); ; {
 		items, boxes, err := x.page(after)
 		if err != nil || len(items) == 0 {
@@ -185,6 +190,8 @@ func (x *labelExport) page(after int64) (items []store.Item, boxes map[string][]
 		for id, list := range boxes {
 			boxes[id] = slices.DeleteFunc(list, func(b store.BoxRow) bool { return !x.objects[b.ID] })
 		}
+	}
+	if x.objects != nil || !x.counting {
 		return items, boxes, nil
 	}
 	others, err := x.tx.CountOthers(ids, x.from.Run)
@@ -203,7 +210,9 @@ func (x *labelExport) frozenBoxes(ids []string) (map[string][]store.BoxRow, erro
 	for item, list := range frozen {
 		for _, a := range list {
 			if a.Type != store.TypeBox || a.Box == nil {
-				x.others[a.Type]++
+				if x.counting {
+					x.others[a.Type]++
+				}
 				continue
 			}
 			boxes[item] = append(boxes[item], store.BoxRow{ID: a.ID, Item: item, Category: a.Category, Box: *a.Box, Crowd: a.Crowd, Area: store.AreaOf(a.Body)})

@@ -161,21 +161,21 @@ func (f *Flow) keepThumbnail(ctx context.Context, ref blob.Ref, m *imageio.RGB, 
 
 // decoding bounds what images take of memory.
 type decoding struct {
-	once  singleflight.Group
-	begin sync.Once
-	mu    *semaphore.Weighted // pixels decoded at a time
-	slots *semaphore.Weighted // files received at a time
+	once   singleflight.Group
+	begin  sync.Once
+	pixels *semaphore.Weighted // pixels decoded at a time
+	slots  *semaphore.Weighted // small files stored at a time
 }
 
 const (
 	decodingPixels = imageio.MaxPixels
-	receiving      = 16
+	storing        = 16
 	smallFile      = 2 << 20 // bytes: such files are held in memory and stored beside each other
 )
 
 func (d *decoding) ready() *decoding {
 	d.begin.Do(func() {
-		d.mu, d.slots = semaphore.NewWeighted(decodingPixels), semaphore.NewWeighted(receiving)
+		d.pixels, d.slots = semaphore.NewWeighted(decodingPixels), semaphore.NewWeighted(storing)
 	})
 	return d
 }
@@ -194,7 +194,7 @@ func (f *Flow) decode(ctx context.Context, ref blob.Ref, do func(*imageio.RGB) e
 		return err
 	}
 	pixels := int64(info.Width) * int64(info.Height)
-	limit := f.decoding.ready().mu
+	limit := f.decoding.ready().pixels
 	if err := limit.Acquire(ctx, pixels); err != nil {
 		return err
 	}
@@ -263,29 +263,28 @@ func (f *Flow) ReceiveImages(ctx context.Context) *ImageBatch {
 // Add reads a file to its end. Its error is r's, or says that storing has
 // failed: the batch is lost then. What is no image is no error: see [ImageBatch.Wait].
 func (b *ImageBatch) Add(r io.Reader) error {
-	slots := b.flow.decoding.ready().slots
-	if err := slots.Acquire(b.ctx, 1); err != nil {
-		return err
-	}
 	image := &Image{}
-	b.images = append(b.images, image)
 	head, err := io.ReadAll(io.LimitReader(r, smallFile))
 	if err != nil {
-		slots.Release(1)
 		return err
 	}
 	if len(head) == smallFile {
-		defer slots.Release(1)
 		*image, err = b.flow.storeImage(b.ctx, head, r)
+		b.images = append(b.images, image)
 		return err
 	}
 	ref := blob.RefOf(head)
 	if twin, ok := b.same[ref]; ok {
-		b.images[len(b.images)-1] = twin
-		slots.Release(1)
+		b.images = append(b.images, twin)
 		return nil
 	}
-	b.same[ref] = image
+	// Only what has come whole takes one of the places that all senders share:
+	// a slow one keeps none from the others.
+	slots := b.flow.decoding.ready().slots
+	if err := slots.Acquire(b.ctx, 1); err != nil {
+		return err
+	}
+	b.images, b.same[ref] = append(b.images, image), image
 	b.wait.Go(func() {
 		defer slots.Release(1)
 		stored, err := b.flow.storeImage(b.ctx, head, nil)

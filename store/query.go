@@ -18,7 +18,7 @@ type MatchedPair struct {
 // NewestEvaluation returns the id of the newest evaluation of a run that has succeeded.
 func (tx *Tx) NewestEvaluation(run string) (string, error) {
 	return one(tx, "evaluation of run "+run, scalar[string],
-		"SELECT id FROM evaluation WHERE world = $1 AND run = $2 AND status = 'succeeded' ORDER BY id DESC LIMIT 1", tx.Caller.World, run)
+		"SELECT id FROM evaluation WHERE world = $1 AND run = $2 AND boxes IS NOT NULL ORDER BY id DESC LIMIT 1", tx.Caller.World, run)
 }
 
 // MatchesAfter returns at most n matches of a kind in an evaluation, behind a

@@ -3,6 +3,7 @@ package flow_test
 import (
 	"archive/tar"
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"os"
@@ -76,6 +77,60 @@ func TestABackupIsRestoredOnEitherDatabase(t *testing.T) {
 			}
 			if _, err := g.Restore(t.Context(), local, opened(file.Bytes())); remuda.CodeOf(err) != remuda.Conflict {
 				t.Errorf("restored twice: %v", err)
+			}
+		})
+	}
+}
+
+func TestABackupHoldsOneMomentOfABusyServer(t *testing.T) {
+	for name, location := range map[string]string{"sqlite": filepath.Join(t.TempDir(), "busy.db"), "postgres": postgrestest.New(t)} {
+		t.Run(name, func(t *testing.T) {
+			f, manager := flowtest.Open(t, location)
+			stop, stopped := make(chan struct{}), make(chan error, 1)
+			begun := make(chan struct{})
+			go func() { // each transaction makes a dataset and its item
+				for n := 0; ; n++ {
+					err := f.DB.Write(context.Background(), manager, func(tx *store.Tx) error {
+						d, err := tx.CreateDataset(store.Dataset{Name: "pair"})
+						if err != nil {
+							return err
+						}
+						_, err = tx.AddItems(d.ID, []store.Item{{ReferenceID: "a"}}, false)
+						return err
+					})
+					if n == 20 {
+						close(begun)
+					}
+					select {
+					case <-stop:
+						stopped <- err
+						return
+					default:
+					}
+					if err != nil {
+						stopped <- err
+						return
+					}
+				}
+			}()
+			<-begun
+			for range 5 {
+				var file bytes.Buffer
+				if _, err := f.Backup(t.Context(), local, &file, "devel"); err != nil {
+					t.Fatal(err)
+				}
+				g, _ := flowtest.New(t)
+				if _, err := g.Restore(t.Context(), local, opened(file.Bytes())); err != nil {
+					t.Fatal(err)
+				}
+				c, err := g.Contents(t.Context())
+				if err != nil || c.Rows["datasets"] < 20 || c.Rows["datasets"] != c.Rows["items"] {
+					t.Errorf("restored %v, %v", c.Rows, err)
+				}
+			}
+			close(stop)
+			if err := <-stopped; err != nil {
+				t.Error(err)
 			}
 		})
 	}

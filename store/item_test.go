@@ -227,6 +227,33 @@ func TestRemovingADatasetLeavesNothingOfIt(t *testing.T) {
 	})
 }
 
+func TestAnItemOfAFrozenSliceStays(t *testing.T) {
+	onBoth(t, func(t *testing.T, db *DB) {
+		dataset := newDataset(t, db)
+		var item, slice string
+		write(t, db, func(tx *Tx) error {
+			added, err := tx.AddItems(dataset, newItems("a"), false)
+			if err != nil {
+				return err
+			}
+			made, err := tx.CreateSlice(Slice{Dataset: dataset, Name: "s", Type: "dataset_item"})
+			if err != nil {
+				return err
+			}
+			item, slice = added[0].ID, made.ID
+			if _, err := tx.AddMembers(slice, []SliceMember{{Item: item}}); err != nil {
+				return err
+			}
+			return tx.FreezeSlice(slice, "hash")
+		})
+		if err := db.Write(t.Context(), manager, func(tx *Tx) error { return tx.DeleteItem(item) }); remuda.CodeOf(err) != remuda.Conflict {
+			t.Errorf("deleted from a frozen slice: %v", err)
+		}
+		write(t, db, func(tx *Tx) error { return tx.DeleteSlice(slice) })
+		write(t, db, func(tx *Tx) error { return tx.DeleteItem(item) })
+	})
+}
+
 func TestAnUploadIsTakenOnceAndBytesInUseAreKnown(t *testing.T) {
 	onBoth(t, func(t *testing.T, db *DB) {
 		dataset := newDataset(t, db)

@@ -18,7 +18,7 @@ type OfItem struct {
 // Search chooses items of a dataset.
 type Search struct {
 	OfDataset
-	Filter string `query:"filter" maxLength:"10000" doc:"Which items, in the filter language: any(box.category = \"horse\") and width > 640"`
+	Filter string `query:"filter" maxLength:"10000" doc:"Which items, in the filter language, such as: any annotation (category = horse) and width > 640"`
 	Slice  string `query:"slice" doc:"Only members of this slice of the dataset."`
 }
 

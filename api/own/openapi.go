@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"reflect"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -29,18 +30,51 @@ func newAPI(s *Server) huma.API {
 }
 
 // finish makes the document say what is true of all answers: errors are
-// problems, and lists are there.
+// problems, and lists are never null. Requests may leave lists null, as Go's
+// clients do.
 func finish(doc *huma.OpenAPI) {
 	schemas := doc.Components.Schemas
 	schemas.Schema(reflect.TypeFor[wire.Problem](), true, "Problem")
 	delete(schemas.Map(), "ErrorModel")
 	delete(schemas.Map(), "ErrorDetail")
-	for _, schema := range schemas.Map() {
-		for _, property := range schema.Properties {
-			if property.Type == huma.TypeArray {
+	sent, answered := make(map[string]bool), make(map[string]bool)
+	for _, path := range doc.Paths {
+		for _, o := range operations(path) {
+			if o.RequestBody != nil {
+				reach(schemas, o.RequestBody.Content, sent)
+			}
+			for _, response := range o.Responses {
+				reach(schemas, response.Content, answered)
+			}
+		}
+	}
+	for name := range answered {
+		for _, property := range schemas.Map()[name].Properties {
+			if property.Type == huma.TypeArray && !sent[name] {
 				property.Nullable = false
 			}
 		}
+	}
+}
+
+// reach collects the names of the schemas that a body leads to.
+func reach(schemas huma.Registry, content map[string]*huma.MediaType, found map[string]bool) {
+	var visit func(*huma.Schema)
+	visit = func(schema *huma.Schema) {
+		if schema == nil {
+			return
+		}
+		if name := strings.TrimPrefix(schema.Ref, "#/components/schemas/"); name != schema.Ref && !found[name] {
+			found[name] = true
+			visit(schemas.Map()[name])
+		}
+		visit(schema.Items)
+		for _, property := range schema.Properties {
+			visit(property)
+		}
+	}
+	for _, media := range content {
+		visit(media.Schema)
 	}
 }
 

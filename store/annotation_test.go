@@ -2,6 +2,7 @@ package store
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -381,4 +382,75 @@ func (m *modelled) keepRows(rows []Annotation) {
 			m.t.Fatalf("the row %s is gone", lost)
 		}
 	}
+}
+
+func TestOfManySavesOnOneRevisionOneWins(t *testing.T) {
+	onBoth(t, func(t *testing.T, db *DB) {
+		_, items := annotated(t, db, 1)
+		const writers = 8
+		results := make(chan error)
+		for i := range writers {
+			go func() {
+				results <- db.Write(t.Context(), manager, func(tx *Tx) error {
+					_, err := tx.ReplaceAnnotations(items[0], 0, []Annotation{drawn("a", "horse", float64(i))})
+					return err
+				})
+			}()
+		}
+		won := 0
+		for range writers {
+			switch err := <-results; {
+			case err == nil:
+				won++
+			case remuda.CodeOf(err) != remuda.Conflict:
+				t.Errorf("a save that lost: %v", err)
+			}
+		}
+		write(t, db, func(tx *Tx) error {
+			history, err := tx.History(items[0])
+			if won != 1 || len(history) != 1 {
+				t.Errorf("%d saves won and left %d revisions", won, len(history))
+			}
+			return err
+		})
+	})
+}
+
+func TestWritersOnTheSameItemsAllComeThrough(t *testing.T) {
+	onBoth(t, func(t *testing.T, db *DB) {
+		_, items := annotated(t, db, 4)
+		const writers, rounds = 4, 5
+		results := make(chan error)
+		for i := range writers {
+			go func() {
+				var failed error
+				for round := range rounds {
+					failed = errors.Join(failed, db.Write(t.Context(), manager, func(tx *Tx) error {
+						for _, item := range items { // all in one order: see package flow's putChunk
+							if _, _, err := tx.PutAnnotations(item, "", []Annotation{drawn(fmt.Sprint(i, round), "horse", 1)}, false); err != nil {
+								return err
+							}
+						}
+						return nil
+					}))
+				}
+				results <- failed
+			}()
+		}
+		for range writers {
+			if err := <-results; err != nil {
+				t.Error(err)
+			}
+		}
+		write(t, db, func(tx *Tx) error {
+			found, err := tx.AnnotationsOf(items, "")
+			for _, id := range items {
+				item, err := tx.Item(id)
+				if len(found[id]) != writers*rounds || item.Revision != writers*rounds || err != nil {
+					t.Errorf("%d annotations at revision %d, %v", len(found[id]), item.Revision, err)
+				}
+			}
+			return err
+		})
+	})
 }

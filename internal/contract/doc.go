@@ -1,0 +1,3 @@
+// Package contract holds the tests in which released clients of other
+// services, unmodified, talk to the real program.
+package contract

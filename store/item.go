@@ -166,8 +166,11 @@ func (tx *Tx) meetItem(old, item Item, update bool) (AddedItem, error) {
 
 // SetMetadata replaces an item's metadata, a JSON object.
 func (tx *Tx) SetMetadata(item string, metadata json.RawMessage) error {
-	_, err := tx.exec("UPDATE item SET metadata = $2, updated_at = $3 WHERE id = $1", item, string(orObject(metadata)), millis(tx.Now))
-	return err
+	changed, err := all(tx, scanItem, "UPDATE item SET metadata = $2, updated_at = $3 WHERE id = $1 RETURNING "+itemInsert, item, string(orObject(metadata)), millis(tx.Now))
+	if err != nil {
+		return err
+	}
+	return tx.indexItems(changed, false)
 }
 
 // SetImage writes what is known of an item's bytes: blob, problem, format,

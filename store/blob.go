@@ -11,7 +11,7 @@ func blobPlaces() []blobPlace {
 	return []blobPlace{
 		{"item", "blob"}, {"upload", "blob"}, {"annotation", "blob"},
 		{"model_weights", "blob"}, {"weights_part", "blob"}, {"benchmark", "truth"}, {"evaluation", "boxes"},
-		{"slice", "frozen"}, {"slice_member", "blob"},
+		{"slice", "frozen"}, {"slice_member", "blob"}, {"task", "blob"}, {"file", "blob"},
 	}
 }
 
@@ -46,10 +46,12 @@ func (tx *Tx) Blobs() ([]string, error) {
 }
 
 // ImageFormat returns the format of an image that an item of a dataset in
-// either world has, or of an annotation's mask: for URLs that authorise by
-// themselves; not_found if nothing has it.
+// either world has, of a task's image, of an annotation's mask, or of a file that
+// was uploaded: for URLs that authorise by themselves; not_found if nothing has it.
 func (tx *Tx) ImageFormat(blob string) (string, error) {
 	return one(tx, "image "+blob, scalar[string],
 		`SELECT item.format FROM item JOIN dataset ON dataset.id = item.dataset WHERE item.blob = $1 AND dataset.deleted_at IS NULL
-		UNION ALL SELECT 'png' FROM annotation JOIN dataset ON dataset.id = annotation.dataset WHERE annotation.blob = $1 AND dataset.deleted_at IS NULL LIMIT 1`, blob)
+		UNION ALL SELECT 'png' FROM annotation JOIN dataset ON dataset.id = annotation.dataset WHERE annotation.blob = $1 AND dataset.deleted_at IS NULL
+		UNION ALL SELECT format FROM task WHERE blob = $1 AND blob <> ''
+		UNION ALL SELECT substr(media_type, 7) FROM file WHERE blob = $1 AND media_type LIKE 'image/%' LIMIT 1`, blob)
 }

@@ -75,6 +75,13 @@ func (tx *Tx) NewJob(kind, dataset string, args any, total int64) (Job, error) {
 	return j, err
 }
 
+// Enqueue puts work into the queue that has no job's row, since a row of
+// another table says how far it is: due at a time or, if that is zero, now.
+func (tx *Tx) Enqueue(kind string, args any, at time.Time) error {
+	_, err := tx.db.jobs.Enqueue(tx.ctx, tx.sql, kind, args, at)
+	return failure("queue work", err)
+}
+
 // Job returns a job of the caller's world.
 func (tx *Tx) Job(id string) (Job, error) {
 	return one(tx, "job "+id, scanJob, "SELECT "+jobColumns+" FROM job WHERE id = $1 AND world = $2", id, tx.Caller.World)

@@ -140,7 +140,16 @@ func (s *site) things(t *testing.T) map[string]string {
 		}
 		ids["job"] = job.ID
 		slice, err := tx.CreateSlice(store.Slice{Dataset: d.ID, Name: "some", Type: "dataset_item"})
+		if err != nil {
+			return err
+		}
 		ids["slc"], ids["slice"] = slice.ID, slice.ID
+		model, err := tx.CreateModel(store.Model{Name: "some", ReferenceID: d.ID})
+		if err != nil {
+			return err
+		}
+		run, err := tx.CreateRun(store.Run{Model: model.ID, Name: "some", ReferenceID: d.ID})
+		ids["prj"], ids["run"] = model.ID, run.ID
 		return err
 	})
 	if err != nil {
@@ -235,7 +244,7 @@ func (s *site) expect(t *testing.T, r rule, path, who string, want int) {
 	method := r.method
 	if method == "*" {
 		method = http.MethodGet
-		if strings.HasPrefix(path, "/upload") {
+		if strings.Contains(path, "upload") {
 			method = http.MethodPut
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"remuda"
+	"remuda/eval"
 	"remuda/store"
 )
 
@@ -101,19 +102,29 @@ func (f *Flow) Run(ctx context.Context, caller remuda.Caller, id string) (found 
 	return found, err
 }
 
-// CommitRun marks a run as done; managers only. More can be added all the same.
-func (f *Flow) CommitRun(ctx context.Context, caller remuda.Caller, id string) (run store.Run, err error) {
+// CommitRun marks a run as done and, if it has predictions on anything, asks
+// for its evaluation; managers only. More can be added all the same. The
+// evaluation is nil if there is none.
+func (f *Flow) CommitRun(ctx context.Context, caller remuda.Caller, id string, rule *eval.LabelRule) (run store.Run, evaluation *store.Evaluation, err error) {
 	if err := caller.Need(remuda.Manager); err != nil {
-		return run, err
+		return run, nil, err
 	}
+	var datasets []string
 	err = f.DB.Write(ctx, caller, func(tx *store.Tx) error {
 		if run, err = tx.Run(id); err != nil {
 			return err
 		}
 		run.Status = store.RunCommitted
+		if datasets, err = tx.RunDatasets(id); err != nil {
+			return err
+		}
 		return tx.CommitRun(id)
 	})
-	return run, err
+	if err != nil || len(datasets) == 0 {
+		return run, nil, err
+	}
+	made, err := f.CreateEvaluation(ctx, caller, NewEvaluation{Run: id, Rule: rule})
+	return run, &made, err
 }
 
 // DeleteRun makes a run with its evaluations not_found, and a job takes away

@@ -8,7 +8,7 @@ import (
 	"remuda"
 )
 
-// BenchmarkStatus says how far a benchmark is.
+// BenchmarkStatus says how far a benchmark is: as far as its job.
 type BenchmarkStatus string
 
 // The states of a benchmark.
@@ -43,16 +43,27 @@ type Benchmark struct {
 	Datasets int64
 }
 
-const benchmarkColumns = "id, world, name, description, metadata, status, problem, job, rule, skipped, truth, parent, version_major, version_minor, version_label, created_at, created_by"
+const benchmarkColumns = "id, world, name, description, metadata, job, rule, skipped, truth, parent, version_major, version_minor, version_label, created_at, created_by"
 
-const benchmarkCounts = `, (SELECT COUNT(*) FROM benchmark_item i WHERE i.benchmark = benchmark.id), (SELECT COUNT(DISTINCT i.dataset) FROM benchmark_item i WHERE i.benchmark = benchmark.id)`
+const selectBenchmark = "SELECT " + benchmarkColumns + `, (SELECT COUNT(*) FROM benchmark_item i WHERE i.benchmark = benchmark.id),
+	(SELECT COUNT(DISTINCT i.dataset) FROM benchmark_item i WHERE i.benchmark = benchmark.id),
+	COALESCE((SELECT status FROM job WHERE job.id = benchmark.job), ''), COALESCE((SELECT problem FROM job WHERE job.id = benchmark.job), '') FROM benchmark`
 
 func scanBenchmark(row rowScanner) (b Benchmark, err error) {
 	var metadata, rule string
 	var truth sql.NullString
 	var created int64
-	err = row.Scan(&b.ID, &b.World, &b.Name, &b.Description, &metadata, &b.Status, &b.Problem, &b.Job, &rule, &b.Skipped, &truth, &b.Parent,
-		&b.VersionMajor, &b.VersionMinor, &b.VersionLabel, &created, &b.CreatedBy, &b.Items, &b.Datasets)
+	var job JobStatus
+	err = row.Scan(&b.ID, &b.World, &b.Name, &b.Description, &metadata, &b.Job, &rule, &b.Skipped, &truth, &b.Parent,
+		&b.VersionMajor, &b.VersionMinor, &b.VersionLabel, &created, &b.CreatedBy, &b.Items, &b.Datasets, &job, &b.Problem)
+	switch {
+	case truth.Valid:
+		b.Status, b.Problem = BenchmarkReady, ""
+	case job.Ended():
+		b.Status = BenchmarkFailed
+	default:
+		b.Status = BenchmarkBuilding
+	}
 	b.Metadata, b.Rule, b.Truth, b.CreatedAt = json.RawMessage(metadata), json.RawMessage(rule), truth.String, fromMillis(created)
 	return b, err
 }
@@ -61,26 +72,35 @@ func scanBenchmark(row rowScanner) (b Benchmark, err error) {
 func (tx *Tx) CreateBenchmark(b Benchmark) (Benchmark, error) {
 	b.ID, b.World, b.Status, b.CreatedAt, b.CreatedBy = tx.NewID("bm"), tx.Caller.World, BenchmarkBuilding, tx.Now, tx.Caller.Author()
 	b.Metadata, b.Rule = orObject(b.Metadata), orObject(b.Rule)
-	_, err := tx.exec("INSERT INTO benchmark ("+benchmarkColumns+") VALUES ("+placeholders(1, 17)+")",
-		b.ID, b.World, b.Name, b.Description, string(b.Metadata), b.Status, b.Problem, b.Job, string(b.Rule), b.Skipped, nullText(b.Truth), b.Parent,
+	_, err := tx.exec("INSERT INTO benchmark ("+benchmarkColumns+") VALUES ("+placeholders(1, 15)+")",
+		b.ID, b.World, b.Name, b.Description, string(b.Metadata), b.Job, string(b.Rule), b.Skipped, nullText(b.Truth), b.Parent,
 		b.VersionMajor, b.VersionMinor, b.VersionLabel, millis(b.CreatedAt), b.CreatedBy)
 	return b, err
 }
 
 // Benchmark returns a benchmark of the caller's world.
 func (tx *Tx) Benchmark(id string) (Benchmark, error) {
-	return one(tx, "benchmark "+id, scanBenchmark, "SELECT "+benchmarkColumns+benchmarkCounts+" FROM benchmark WHERE id = $1 AND world = $2", id, tx.Caller.World)
+	return one(tx, "benchmark "+id, scanBenchmark, selectBenchmark+" WHERE id = $1 AND world = $2", id, tx.Caller.World)
+}
+
+// LockBenchmark is Benchmark for one that is about to change: it keeps others
+// from changing it until this transaction ends.
+func (tx *Tx) LockBenchmark(id string) (Benchmark, error) {
+	if _, err := tx.exec("UPDATE benchmark SET name = name WHERE id = $1 AND world = $2", id, tx.Caller.World); err != nil {
+		return Benchmark{}, err
+	}
+	return tx.Benchmark(id)
 }
 
 // Benchmarks returns those of the caller's world, newest first.
 func (tx *Tx) Benchmarks() ([]Benchmark, error) {
-	return all(tx, scanBenchmark, "SELECT "+benchmarkColumns+benchmarkCounts+" FROM benchmark WHERE world = $1 ORDER BY id DESC", tx.Caller.World)
+	return all(tx, scanBenchmark, selectBenchmark+" WHERE world = $1 ORDER BY id DESC", tx.Caller.World)
 }
 
-// UpdateBenchmark writes a benchmark's name, description, metadata, job and how far it is.
+// UpdateBenchmark writes a benchmark's name, description, metadata and job, and what that made.
 func (tx *Tx) UpdateBenchmark(b Benchmark) error {
-	_, err := tx.exec("UPDATE benchmark SET name = $2, description = $3, metadata = $4, job = $5, status = $6, problem = $7, skipped = $8, truth = $9 WHERE id = $1",
-		b.ID, b.Name, b.Description, string(orObject(b.Metadata)), b.Job, b.Status, b.Problem, b.Skipped, nullText(b.Truth))
+	_, err := tx.exec("UPDATE benchmark SET name = $2, description = $3, metadata = $4, job = $5, skipped = $6, truth = $7 WHERE id = $1",
+		b.ID, b.Name, b.Description, string(orObject(b.Metadata)), b.Job, b.Skipped, nullText(b.Truth))
 	return err
 }
 

@@ -117,7 +117,7 @@ func (tx *Tx) ScenarioMetrics(test string) ([]ScenarioMetric, error) {
 	return all(tx, scanScenarioMetric, "SELECT test, function, arguments, threshold FROM scenario_metric WHERE test = $1 ORDER BY created_at, function", test)
 }
 
-// ScenarioStatus says how far a measurement is.
+// ScenarioStatus says how far a measurement is: as far as its job.
 type ScenarioStatus string
 
 // The states of a measurement, as the dataset API calls them.
@@ -134,35 +134,47 @@ type ScenarioRun struct {
 	Test      string
 	Function  string
 	Model     string
+	Job       string // that measures it
 	Status    ScenarioStatus
 	Result    *float64 // nil until completed, and where there was nothing to measure
 	Passed    bool
-	Problem   string // why it errored
 	CreatedAt time.Time
 	CreatedBy string
 }
 
-const scenarioRunColumns = "s.id, s.test, s.function, s.model, s.status, s.result, s.passed, s.problem, s.created_at, s.created_by"
+const scenarioRunColumns = "s.id, s.test, s.function, s.model, s.job, s.measured, s.result, s.passed, s.created_at, s.created_by, COALESCE((SELECT status FROM job WHERE job.id = s.job), '')"
 
 func scanScenarioRun(row rowScanner) (r ScenarioRun, err error) {
 	var result sql.NullFloat64
 	var created int64
-	err = row.Scan(&r.ID, &r.Test, &r.Function, &r.Model, &r.Status, &result, &r.Passed, &r.Problem, &created, &r.CreatedBy)
+	var job JobStatus
+	var measured bool
+	err = row.Scan(&r.ID, &r.Test, &r.Function, &r.Model, &r.Job, &measured, &result, &r.Passed, &created, &r.CreatedBy, &job)
 	r.Result, r.CreatedAt = nullable(result), fromMillis(created)
+	switch {
+	case measured:
+		r.Status = ScenarioCompleted
+	case job == JobWaiting:
+		r.Status = ScenarioPending
+	case job == JobRunning:
+		r.Status = ScenarioStarted
+	default:
+		r.Status = ScenarioErrored
+	}
 	return r, err
 }
 
 // CreateScenarioRun adds a pending measurement with a new id and returns it.
 func (tx *Tx) CreateScenarioRun(r ScenarioRun) (ScenarioRun, error) {
 	r.ID, r.Status, r.CreatedAt, r.CreatedBy = tx.NewID("sev"), ScenarioPending, tx.Now, tx.Caller.Author()
-	_, err := tx.exec("INSERT INTO scenario_run (id, test, function, model, status, result, passed, problem, created_at, created_by) VALUES ("+placeholders(1, 10)+")",
-		r.ID, r.Test, r.Function, r.Model, r.Status, orNullNumber(r.Result), r.Passed, r.Problem, millis(r.CreatedAt), r.CreatedBy)
+	_, err := tx.exec("INSERT INTO scenario_run (id, test, function, model, job, measured, passed, created_at, created_by) VALUES ("+placeholders(1, 9)+")",
+		r.ID, r.Test, r.Function, r.Model, r.Job, false, false, millis(r.CreatedAt), r.CreatedBy)
 	return r, err
 }
 
-// UpdateScenarioRun writes how far a measurement is and what came of it.
-func (tx *Tx) UpdateScenarioRun(r ScenarioRun) error {
-	_, err := tx.exec("UPDATE scenario_run SET status = $2, result = $3, passed = $4, problem = $5 WHERE id = $1", r.ID, r.Status, orNullNumber(r.Result), r.Passed, r.Problem)
+// SetScenarioJob notes the job that measures.
+func (tx *Tx) SetScenarioJob(run, job string) error {
+	_, err := tx.exec("UPDATE scenario_run SET job = $2 WHERE id = $1", run, job)
 	return err
 }
 
@@ -183,14 +195,18 @@ type ScenarioResult struct {
 	Passed bool
 }
 
-// SetScenarioResults gives a measurement its items, in place of those that it has.
-func (tx *Tx) SetScenarioResults(run string, results []ScenarioResult) error {
-	if _, err := tx.exec("DELETE FROM scenario_result WHERE scenario_run = $1", run); err != nil {
+// MeasureScenario writes what a measurement gave, on all items together and on each.
+func (tx *Tx) MeasureScenario(r ScenarioRun, results []ScenarioResult) error {
+	_, err := tx.exec("UPDATE scenario_run SET measured = $2, result = $3, passed = $4 WHERE id = $1", r.ID, true, orNullNumber(r.Result), r.Passed)
+	if err != nil {
+		return err
+	}
+	if _, err := tx.exec("DELETE FROM scenario_result WHERE scenario_run = $1", r.ID); err != nil {
 		return err
 	}
 	rows := make([][]any, len(results))
-	for i, r := range results {
-		rows[i] = []any{run, int64(i), r.Item, orNullNumber(r.Result), r.Passed}
+	for i, result := range results {
+		rows[i] = []any{r.ID, int64(i), result.Item, orNullNumber(result.Result), result.Passed}
 	}
 	return tx.insert("scenario_result", "scenario_run, number, item, result, passed", "", rows)
 }

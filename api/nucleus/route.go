@@ -57,6 +57,7 @@ func New(s Server) *Server {
 		annotationRoutes(), taxonomyRoutes(), exportRoutes(),
 		sliceRoutes(), queryRoutes(), embeddingRoutes(),
 		modelRoutes(), runRoutes(), predictionRoutes(), weightsRoutes(),
+		benchmarkRoutes(), evaluationRoutes(), validateRoutes(),
 	} {
 		for name, handle := range group {
 			method, pattern, _ := strings.Cut(name, " ")

@@ -80,8 +80,16 @@ func wireRunStatus(status string) string {
 }
 
 func commitRun(s *Server, r *request) (any, error) {
-	run, err := s.Flow.CommitRun(r.Context(), r.caller, r.param("run"))
-	return map[string]any{"model_run_id": run.ID, "status": wireRunStatus(run.Status)}, err
+	var sent sentEvaluation
+	if err := r.json(&sent); err != nil {
+		return nil, err
+	}
+	run, evaluation, err := s.Flow.CommitRun(r.Context(), r.caller, r.param("run"), sent.metricsRule())
+	answer := map[string]any{"model_run_id": run.ID, "status": wireRunStatus(run.Status)}
+	if evaluation != nil {
+		answer["evaluation_id"], answer["job_id"] = evaluation.ID, evaluation.Job
+	}
+	return answer, err
 }
 
 func deleteRun(s *Server, r *request) (any, error) {

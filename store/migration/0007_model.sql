@@ -86,8 +86,6 @@ CREATE TABLE benchmark (
   name TEXT NOT NULL,
   description TEXT NOT NULL,
   metadata TEXT NOT NULL,                -- JSON object
-  status TEXT NOT NULL,                  -- building, ready or failed
-  problem TEXT NOT NULL,                 -- why it failed
   job TEXT NOT NULL,                     -- that builds it
   rule TEXT NOT NULL,                    -- JSON: which labels match
   skipped BIGINT NOT NULL,               -- items left out for want of ground truth
@@ -119,17 +117,14 @@ CREATE TABLE evaluation (
   model TEXT NOT NULL DEFAULT '',
   run TEXT NOT NULL DEFAULT '',
   benchmark TEXT NOT NULL DEFAULT '',    -- '' if it is of the run's datasets
-  dataset TEXT NOT NULL DEFAULT '',      -- the only one that it is of; '' if there are several
+  dataset TEXT NOT NULL DEFAULT '',      -- the only one that it is of; '' if there are several or a benchmark
   rule TEXT NOT NULL DEFAULT '{}',       -- JSON: which labels match
   exclusions TEXT NOT NULL DEFAULT '[]', -- JSON: what was left out
-  status TEXT NOT NULL DEFAULT 'pending', -- pending, computing, succeeded, failed or cancelled
-  problem TEXT NOT NULL DEFAULT '',
-  job TEXT NOT NULL DEFAULT '',
+  job TEXT NOT NULL DEFAULT '',          -- that computes it
   boxes TEXT,                            -- SHA-256 of what was compared; NULL until it has succeeded
   summary TEXT NOT NULL DEFAULT '{}',    -- JSON: average precisions, and how much was left out
   created_at BIGINT NOT NULL DEFAULT 0,
-  created_by TEXT NOT NULL DEFAULT '',
-  updated_at BIGINT NOT NULL DEFAULT 0
+  created_by TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX evaluation_name ON evaluation (world, name, id);
 CREATE INDEX evaluation_model ON evaluation (model, id);
@@ -183,10 +178,10 @@ CREATE TABLE scenario_run (
   test TEXT NOT NULL REFERENCES scenario_test (id),
   function TEXT NOT NULL,
   model TEXT NOT NULL,
-  status TEXT NOT NULL,                  -- pending, started, completed or errored
-  result DOUBLE PRECISION,               -- NULL until completed, and where there was nothing to measure
+  job TEXT NOT NULL,                     -- that measures it
+  measured BOOLEAN NOT NULL,
+  result DOUBLE PRECISION,               -- NULL until measured, and where there was nothing to measure
   passed BOOLEAN NOT NULL,
-  problem TEXT NOT NULL,
   created_at BIGINT NOT NULL,
   created_by TEXT NOT NULL
 );

@@ -120,10 +120,18 @@ def append_local(dataset, folder, numbers, prefix="r"):
 
 
 def finish(job):
-    """Waits for a job, where there is one: old clients get counts."""
+    """Waits for a job; old clients get counts instead, and the work of their files goes on."""
     if isinstance(job, nucleus.AsyncJob):
         job.sleep_until_complete(verbose_std_out=False)
+    elif hasattr(job, "dataset_id"):
+        while any("phash" not in i for i in Wire().ok("GET", f"dataset/{job.dataset_id}/datasetItems")["dataset_items"]):
+            real_sleep(0.01)
     return job
+
+
+def identities(dataset):
+    """The ids of a dataset's items, which old clients do not read."""
+    return [i["dataset_item_id"] for i in Wire().ok("GET", f"dataset/{dataset.id}/datasetItems")["dataset_items"]]
 
 
 def box(ref, x=5, y=6, w=30, h=20, label="horse", **kwargs):

@@ -8,7 +8,7 @@ import uuid
 import nucleus
 import pytest
 import requests
-from conftest import TEST_KEY, Wire, append_local, box, fill, finish, new_dataset, picture, refused
+from conftest import TEST_KEY, Wire, append_local, box, fill, finish, identities, new_dataset, picture, refused
 from nucleus import DatasetItem
 from PIL import Image
 
@@ -312,7 +312,7 @@ def test_deduplicate(twins):
     assert (first.stats.threshold, first.stats.original_count, first.stats.deduplicated_count) == (0, 7, 6)
     assert ("twin" in first.unique_reference_ids) != ("r2" in first.unique_reference_ids)
     assert {f"r{n}" for n in (0, 1, 3, 4, 5)} <= set(first.unique_reference_ids)
-    by_ref = {i.reference_id: i.dataset_item_id for i in twins.items}
+    by_ref = dict(zip([i.reference_id for i in twins.items], identities(twins)))
     assert first.unique_item_ids == [by_ref[r] for r in first.unique_reference_ids]
     assert deduplicated(twins, 0) == first
     assert deduplicated(twins, 0, first.unique_reference_ids).unique_reference_ids == first.unique_reference_ids
@@ -325,7 +325,7 @@ def test_deduplicate_by_ids_agrees_with_the_client(twins):
     items = twins.items
     for threshold in (0, 8, 20):
         theirs = deduplicate_by_phash(items, threshold)
-        ours = twins.deduplicate_by_ids(threshold, [i.dataset_item_id for i in items]).result()
+        ours = twins.deduplicate_by_ids(threshold, identities(twins)).result()
         assert sorted(ours.unique_reference_ids) == sorted(theirs.unique_reference_ids)
 
 

@@ -81,9 +81,21 @@ func createSlice(s *Server, r *request) (any, error) {
 }
 
 func appendToSlice(s *Server, r *request) (any, error) {
-	var body sliceBody
+	var body struct {
+		sliceBody
+		Dataset *string `json:"dataset_id"`
+	}
 	if err := r.json(&body); err != nil {
 		return nil, err
+	}
+	if body.Dataset != nil {
+		to, err := s.Flow.Slice(r.Context(), r.caller, r.param("slc"))
+		if err != nil {
+			return nil, err
+		}
+		if to.Dataset != *body.Dataset {
+			return nil, remuda.Errorf(remuda.Invalid, "slice %s is not of dataset %.80s", to.ID, *body.Dataset).WithHint("a slice has items of one dataset")
+		}
 	}
 	choice, err := body.choice(false)
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -279,6 +280,9 @@ func failure(action string, err error) error {
 		return fmt.Errorf("%s: %w", action, err)
 	}
 	code, hint := classify(err)
+	if e, ok := errors.AsType[*sqlite.Error](err); ok && e.Code()&0xff == sqlite3.SQLITE_FULL {
+		err = remuda.Because(errors.Join(syscall.ENOSPC, err), "%v", err)
+	}
 	failed := remuda.Errorf(code, "%s: %w", action, err)
 	if hint != "" {
 		failed = failed.WithHint("%s", hint)

@@ -3,8 +3,11 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"os"
 	"path/filepath"
+	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -67,6 +70,30 @@ func TestOpeningAgainKeepsWhatIsThere(t *testing.T) {
 		return err
 	})
 	if _, err := os.Stat(path); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAFullDiskIsCalledThatAndChangesNothing(t *testing.T) {
+	db := open(t, filepath.Join(t.TempDir(), "remuda.db"))
+	if _, err := db.write.ExecContext(t.Context(), "PRAGMA max_page_count = 1"); err != nil { // as many as it has
+		t.Fatal(err)
+	}
+	err := db.Write(t.Context(), manager, func(tx *Tx) error {
+		_, err := tx.CreateDataset(Dataset{Name: strings.Repeat("horses ", 100_000)})
+		return err
+	})
+	if remuda.CodeOf(err) != remuda.Unavailable || !errors.Is(err, syscall.ENOSPC) || remuda.HintOf(err) == "" {
+		t.Errorf("writing to a full disk: %v", err)
+	}
+	err = db.Read(t.Context(), manager, func(tx *Tx) error {
+		found, err := tx.Datasets()
+		if len(found) != 0 {
+			t.Errorf("it holds %d datasets", len(found))
+		}
+		return err
+	})
+	if err != nil {
 		t.Error(err)
 	}
 }

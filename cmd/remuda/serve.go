@@ -27,7 +27,7 @@ import (
 type serveCmd struct {
 	place
 	files
-	Listen       string   `help:"Address to listen on." default:"127.0.0.1:8787" env:"REMUDA_LISTEN" placeholder:"HOST:PORT"`
+	Listen       string   `help:"Address to listen on (default: 127.0.0.1:8787)." default:"127.0.0.1:8787" env:"REMUDA_LISTEN" placeholder:"HOST:PORT"`
 	PublicURL    string   `name:"public-url" help:"How others reach the server, https://…" env:"REMUDA_PUBLIC_URL" placeholder:"URL"`
 	TLSCert      string   `name:"tls-cert" help:"Certificate chain, a PEM file; read again when it changes." env:"REMUDA_TLS_CERT" placeholder:"FILE" and:"tls"`
 	TLSKey       string   `name:"tls-key" help:"The certificate's key, a PEM file." env:"REMUDA_TLS_KEY" placeholder:"FILE" and:"tls"`

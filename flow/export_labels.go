@@ -146,7 +146,7 @@ func (x *labelExport) rows(do func(remuda.Item, []remuda.Annotation) error) erro
 			return err
 		}
 		for _, item := range items {
-			name := fileName(item)
+			name := FileName(item)
 			if name != item.ReferenceID {
 				x.renamed++
 			}
@@ -221,9 +221,9 @@ func (x *labelExport) frozenBoxes(ids []string) (map[string][]store.BoxRow, erro
 	return boxes, nil
 }
 
-// fileName is what an item is called in label files: its reference id, made a
+// FileName is what an item is called in label files: its reference id, made a
 // relative path with an image's extension if it is none.
-func fileName(item store.Item) string {
+func FileName(item store.Item) string {
 	name := strings.Map(func(r rune) rune {
 		if r < ' ' || r == 0x7f || r == '\\' || r == ':' || r == 0xFFFE || r == 0xFFFF || r >= 0x80 && r < 0xa0 {
 			return '_'

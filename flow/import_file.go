@@ -149,7 +149,7 @@ func (f *Flow) sizesOf(ctx context.Context, caller remuda.Caller, dataset, folde
 			}
 			for _, item := range items {
 				known := size{item.Width, item.Height}
-				byName[item.ReferenceID], byName[fileName(item)], byBase[path.Base(item.ReferenceID)] = known, known, known
+				byName[item.ReferenceID], byName[FileName(item)], byBase[path.Base(item.ReferenceID)] = known, known, known
 			}
 			after = items[len(items)-1].Position
 		}

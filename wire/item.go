@@ -7,6 +7,7 @@ type Item struct {
 	ID          string          `json:"id"`
 	Dataset     string          `json:"dataset"`
 	ReferenceID string          `json:"reference_id" doc:"The user's name of it, unique within the dataset."`
+	File        string          `json:"file" doc:"What label files call it: the reference id, where that can name a file."`
 	SHA256      string          `json:"sha256,omitempty" doc:"Of the image's bytes, hex; absent until they are here."`
 	Problem     string          `json:"problem,omitempty" doc:"Why the image is not here or cannot be read."`
 	Format      string          `json:"format,omitempty" doc:"jpeg, png, webp, gif, bmp or tiff."`

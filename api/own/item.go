@@ -45,7 +45,7 @@ func (s *Server) itemRoutes() {
 // wireItem is an item with URLs of its image.
 func (s *Server) wireItem(ctx context.Context, item store.Item) (out wire.Item, err error) {
 	out = wire.Item{
-		ID: item.ID, Dataset: item.Dataset, ReferenceID: item.ReferenceID, SHA256: item.Blob, Problem: item.Problem, Format: item.Format, Bytes: item.Bytes,
+		ID: item.ID, Dataset: item.Dataset, ReferenceID: item.ReferenceID, File: flow.FileName(item), SHA256: item.Blob, Problem: item.Problem, Format: item.Format, Bytes: item.Bytes,
 		Width: item.Width, Height: item.Height, Orientation: item.Orientation, Metadata: item.Metadata, Revision: item.Revision,
 		CreatedAt: wire.NewTime(item.CreatedAt), CreatedBy: item.CreatedBy, UpdatedAt: wire.NewTime(item.UpdatedAt),
 	}

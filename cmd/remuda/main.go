@@ -51,6 +51,10 @@ type cli struct {
 	Key     keyCmd     `cmd:"" help:"Make, list and revoke a server's API keys, on its own machine."`
 	Backup  backupCmd  `cmd:"" help:"Write all that a server holds into one file, while it runs."`
 	Restore restoreCmd `cmd:"" help:"Fill an empty server with a backup."`
+	Login   loginCmd   `cmd:"" help:"Log in to a server, for the commands that follow."`
+	Logout  logoutCmd  `cmd:"" help:"Log out of a server."`
+	Dataset datasetCmd `cmd:"" help:"Make, fill, look at and export datasets on a server."`
+	Slice   sliceCmd   `cmd:"" help:"Make, look at, freeze and export slices on a server."`
 	Weights weightsCmd `cmd:"" help:"Show and download pre-trained weights."`
 	Engine  engineCmd  `cmd:"" help:"Build the engine that trains and predicts."`
 	Doctor  doctorCmd  `cmd:"" help:"Show what was found on this machine."`

@@ -33,7 +33,7 @@ func benchFilters() [][2]string {
 		{"size", "any box (area < 32 * 32)"},
 		{"size rare", "any box (area < 5)"},
 		{"size of category", "any annotation (category = dog and area > 200000)"},
-		{"shape", "any box (aspect > 2)"},
+		{"shape", "any box (aspect > 1.3)"},
 		{"shape range", "any annotation (category = horse and aspect in 2..2.001)"},
 		{"metadata", "metadata.weather = rain"},
 		{"metadata rare", "metadata.weather = hail"},

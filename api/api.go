@@ -54,6 +54,7 @@ type face struct {
 	prefix  string // no slash at its end
 	handler http.Handler
 	routes  []string // "GET dataset/{ds}/name"; none if all its paths are alike
+	refuse  func(http.ResponseWriter, *http.Request, error)
 }
 
 // New returns the server. A PublicURL that is none is invalid.
@@ -78,14 +79,14 @@ func New(o Options) (*Server, error) {
 		return nil, err
 	}
 	s.faces = []face{
-		{own.Prefix, ours, ours.Routes()},
-		{"/v1/nucleus", datasets, datasets.Routes()},
-		{"/healthz", http.HandlerFunc(s.serveHealth), nil},
-		{"/metrics", http.HandlerFunc(s.serveMetrics), nil},
+		{own.Prefix, ours, ours.Routes(), ours.Refuse},
+		{"/v1/nucleus", datasets, datasets.Routes(), answer},
+		{"/healthz", http.HandlerFunc(s.serveHealth), nil, answer},
+		{"/metrics", http.HandlerFunc(s.serveMetrics), nil, answer},
 	}
 	signed := image.Server{Flow: o.Flow, Fail: fail}
 	for prefix, handler := range signed.Faces() {
-		s.faces = append(s.faces, face{prefix, handler, nil})
+		s.faces = append(s.faces, face{prefix, handler, nil, answer})
 	}
 	slices.SortFunc(s.faces, func(a, b face) int { return len(b.prefix) - len(a.prefix) })
 	return s, nil
@@ -136,27 +137,38 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // serve finds the face of a path and lets it answer.
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
-	if keyOf(r) == "" { // a browser sends nothing else by itself
-		if err := s.cross.Check(r); err != nil {
-			answer(w, remuda.Errorf(remuda.Unauthorized, "take a request from another site's page: %w", err))
-			return
-		}
-	}
 	path := r.URL.EscapedPath()
 	for _, f := range s.faces {
 		rest, below := strings.CutPrefix(path, f.prefix)
 		if !below || rest != "" && rest[0] != '/' {
 			continue
 		}
-		inner := relative(r, rest)
 		r.Pattern = f.prefix
+		inner := relative(r, rest)
+		if err := s.crossed(r); err != nil {
+			f.refuse(w, inner, err)
+			return
+		}
 		f.handler.ServeHTTP(w, inner)
 		if inner.Pattern != "" {
 			r.Pattern += "/" + inner.Pattern
 		}
 		return
 	}
-	answer(w, remuda.Errorf(remuda.NotFound, "there is nothing at %.200s", path).WithHint("our own API is at /api/v1, the dataset API at /v1/nucleus"))
+	answer(w, r, remuda.Errorf(remuda.NotFound, "there is nothing at %.200s", path).WithHint("our own API is at %s, the dataset API at /v1/nucleus", own.Prefix))
+}
+
+// crossed refuses what another site's page makes a browser send: it adds the
+// cookie of a session by itself, but never a key.
+func (s *Server) crossed(r *http.Request) error {
+	if keyOf(r) != "" {
+		return nil
+	}
+	if err := s.cross.Check(r); err != nil {
+		return remuda.Errorf(remuda.Unauthorized, "%w", remuda.Because(err, "the request comes from another site's page")).
+			WithHint("behind a proxy that changes the Host header, start the server with --public-url")
+	}
+	return nil
 }
 
 // relative returns a request whose path is rest, an escaped one.
@@ -172,13 +184,14 @@ func relative(r *http.Request, rest string) *http.Request {
 }
 
 // answer sends an error as all faces but our own API do.
-func answer(w http.ResponseWriter, err error) {
+func answer(w http.ResponseWriter, _ *http.Request, err error) {
 	_ = httpx.WriteJSON(w, httpx.Status(err), map[string]string{"error": httpx.Sentence(err)}) // the caller may be gone
 }
 
 // headers sets what every answer bears.
 func (s *Server) headers(h http.Header, known *httpx.Request) {
 	h.Set("X-Request-Id", known.ID)
+	h.Set("Cache-Control", "no-store") // unless a face knows better
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("X-Frame-Options", "DENY")
 	h.Set("Referrer-Policy", "same-origin")

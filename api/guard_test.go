@@ -131,6 +131,14 @@ func TestASessionWritesFromItsOwnPagesOnly(t *testing.T) {
 			t.Errorf("%s: %d, want %d", name, got, c.want)
 		}
 	}
+	r := httptest.NewRequest(http.MethodPost, "/api/v1/datasets", strings.NewReader(`{"name":"x"}`))
+	r.AddCookie(&http.Cookie{Name: "remuda_session", Value: token})
+	r.Header.Set("Sec-Fetch-Site", "cross-site")
+	w := httptest.NewRecorder()
+	s.ServeHTTP(w, r)
+	if w.Code != http.StatusForbidden || !strings.HasPrefix(w.Header().Get("Content-Type"), "application/problem+json") {
+		t.Errorf("our own API refuses with %d %s %s", w.Code, w.Header(), w.Body)
+	}
 }
 
 func TestTheCookieOfASecureSessionIsBoundToTLS(t *testing.T) {
@@ -257,11 +265,11 @@ func TestAFaultOfTheProgramCostsOneAnswer(t *testing.T) {
 	s := newSite(t, Options{Log: slog.New(slog.NewJSONHandler(&log, nil))})
 	var nothing *site
 	s.faces = append(s.faces,
-		face{"/at-once", http.HandlerFunc(func(http.ResponseWriter, *http.Request) { _ = nothing.keys }), nil},
+		face{"/at-once", http.HandlerFunc(func(http.ResponseWriter, *http.Request) { _ = nothing.keys }), nil, answer},
 		face{"/midway", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = io.WriteString(w, strings.Repeat("x", 100_000))
 			_ = nothing.keys
-		}), nil})
+		}), nil, answer})
 	server := httptest.NewServer(s)
 	defer server.Close()
 	answer, err := http.Get(server.URL + "/at-once")
@@ -378,7 +386,7 @@ func TestAClientThatTakesNothingIsGivenUp(t *testing.T) {
 	s.faces = append(s.faces, face{"/endless", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_, err := io.Copy(w, neverEnding{})
 		gave <- err
-	}), nil})
+	}), nil, answer})
 	server := httptest.NewServer(s)
 	defer server.Close()
 	answer, err := http.Get(server.URL + "/endless")

@@ -24,7 +24,7 @@ const fresh = 2 * time.Second
 // serveHealth says whether database and files answer: 200, or 503 if not.
 func (s *Server) serveHealth(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		answer(w, remuda.Errorf(remuda.Invalid, "%s is not a method of /healthz", r.Method))
+		answer(w, r, remuda.Errorf(remuda.Invalid, "%s is not a method of /healthz", r.Method))
 		return
 	}
 	database, files := s.check(r.Context())
@@ -39,7 +39,6 @@ func (s *Server) serveHealth(w http.ResponseWriter, r *http.Request) {
 		}
 		return "ok"
 	}
-	w.Header().Set("Cache-Control", "no-store")
 	_ = httpx.WriteJSON(w, status, map[string]string{"database": word(database), "files": word(files)})
 }
 

@@ -84,7 +84,7 @@ func (s *Server) serveMetrics(w http.ResponseWriter, r *http.Request) {
 			err = caller.Need(remuda.Admin)
 		}
 		if err != nil {
-			answer(w, err)
+			answer(w, r, err)
 			return
 		}
 	}

@@ -2,12 +2,15 @@ package contract
 
 import (
 	"encoding/xml"
+	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"remuda/api/nucleus"
 	"remuda/internal/postgrestest"
 	"remuda/internal/servertest"
 )
@@ -80,27 +83,72 @@ func pytest(t *testing.T, python, folder string, env []string, args ...string) {
 	}
 }
 
-// serve starts a server with a key of each world, and returns what a client
-// finds in its environment.
-func serve(t *testing.T, p servertest.Program, place []string) []string {
+// site is a server, and what a client finds in its environment.
+type site struct {
+	*servertest.Server
+	env   []string
+	admin string
+}
+
+func serve(t *testing.T, p servertest.Program, place ...string) site {
 	t.Helper()
 	live, test := p.Key(t, place, "contract"), p.Key(t, place, "contract", "--test")
+	admin := p.Key(t, place, "metrics", "--role", "admin")
 	s := p.Serve(t, append([]string{"--allow-fetch", "127.0.0.0/8"}, place...)...)
-	return []string{"NUCLEUS_ENDPOINT=" + s.URL + "/v1/nucleus", "NUCLEUS_API_KEY=" + live, "REMUDA_TEST_WORLD_KEY=" + test, "REMUDA_METRICS=" + s.URL + "/metrics"}
+	return site{s, []string{"NUCLEUS_ENDPOINT=" + s.URL + "/v1/nucleus", "NUCLEUS_API_KEY=" + live, "REMUDA_TEST_WORLD_KEY=" + test}, admin}
+}
+
+// metrics returns what the server counts.
+func (s site) metrics(t *testing.T) string {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL+"/metrics", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.SetBasicAuth(s.admin, "")
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil || answer.StatusCode != http.StatusOK {
+		t.Fatalf("metrics: %s %s %v", answer.Status, text, err)
+	}
+	return string(text)
 }
 
 func TestDatasetsWithTheirPythonClient(t *testing.T) {
 	current, old := environment(t, "nucleus"), environment(t, "nucleus-0.18")
 	p := servertest.Build(t)
 	t.Run("SQLite", func(t *testing.T) {
-		env := serve(t, p, []string{"--data", filepath.Join(t.TempDir(), "data")})
-		t.Run("current", func(t *testing.T) { pytest(t, current, "nucleus", env, "-n", "2") })
+		s := serve(t, p, "--data", filepath.Join(t.TempDir(), "data"))
+		t.Run("current", func(t *testing.T) { pytest(t, current, "nucleus", s.env, "-n", "2") })
 		t.Run("0.18", func(t *testing.T) {
-			pytest(t, old, "nucleus", env, "-n", "2", "test_dataset.py", "test_item.py", "test_annotation.py", "test_slice.py", "test_old.py")
+			pytest(t, old, "nucleus", s.env, "-n", "2", "test_dataset.py", "test_item.py", "test_annotation.py", "test_slice.py")
 		})
+		asked := s.metrics(t)
+		for _, name := range nucleus.New(nucleus.Server{}).Routes() {
+			method, pattern, _ := strings.Cut(name, " ")
+			if !countedRoute(asked, method, "/v1/nucleus/"+pattern) {
+				t.Errorf("no test asks for %s", name)
+			}
+		}
+		s.Stop(t)
 	})
 	t.Run("PostgreSQL", func(t *testing.T) {
-		env := serve(t, p, []string{"--data", filepath.Join(t.TempDir(), "data"), "--database", postgrestest.New(t)})
-		pytest(t, current, "nucleus", env, "-n", "2")
+		s := serve(t, p, "--data", filepath.Join(t.TempDir(), "data"), "--database", postgrestest.New(t))
+		pytest(t, current, "nucleus", s.env, "-n", "2")
+		s.Stop(t)
 	})
+}
+
+// countedRoute says whether metrics have a request of a route.
+func countedRoute(metrics, method, route string) bool {
+	for line := range strings.Lines(metrics) {
+		if strings.HasPrefix(line, "remuda_http_requests_total{") && strings.Contains(line, `method="`+method+`"`) && strings.Contains(line, `route="`+route+`"`) {
+			return true
+		}
+	}
+	return false
 }

@@ -237,7 +237,31 @@ def test_jobs_unknown(client):
         client.get_job("job_00000000000000000000")
 
 
-@pytest.mark.parametrize("method, route", [("GET", "dataset/{}/scenes_list"), ("POST", "{}/upload_scenes?async=1"), ("POST", "indexing/{}/setContinuous"), ("GET", "evaluationV2Presets"), ("POST", "leaderboard/f1Curve"), ("POST", "dataset/{}/exportForTrainingByScene")])
-def test_later_rows_say_so(client, wire, method, route):
-    answer = wire(method, route.format(new_dataset(client).id), {})
-    assert 400 <= answer.status_code < 500 and "this server does not" in answer.json()["error"]
+def test_autotags_that_are_unknown(herd):
+    for call in (lambda: herd.autotag_items("night"), lambda: herd.autotag_training_items("night")):
+        with refused(404, f"The autotag night was not found in dataset {herd.id}"):
+            call()
+
+
+LATER = """
+GET dataset/{ds}/scenes_list
+POST {ds}/upload_scenes?async=1
+POST dataset/{ds}/queryScenesPage
+POST dataset/{ds}/exportForTrainingByScene
+GET dataset/{ds}/tracks
+DELETE indexing/{ds}
+POST indexing/{ds}/setPrimary
+POST indexing/{ds}/setContinuous
+POST indexing/{ds}/internal/object
+GET slice/{slc}/export_raw_json
+POST slice/{slc}/prj_x/send_to_labeling
+GET evaluationV2Presets
+POST leaderboard/f1Curve
+"""
+
+
+@pytest.mark.parametrize("row", LATER.split("\n")[1:-1])
+def test_later_rows_say_so(herd, wire, row):
+    method, route = row.format(ds=herd.id, slc=herd.herd.id).split(" ")
+    answer = wire(method, route, {})
+    assert 400 <= answer.status_code < 500 and "this server does not" in answer.json()["error"], answer.text

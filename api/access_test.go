@@ -149,8 +149,11 @@ func (s *site) things(t *testing.T) map[string]string {
 			return err
 		}
 		run, err := tx.CreateRun(store.Run{Model: model.ID, Name: "some", ReferenceID: d.ID})
+		if err != nil {
+			return err
+		}
 		ids["prj"], ids["run"] = model.ID, run.ID
-		return err
+		return judgements(tx, ids)
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -158,15 +161,40 @@ func (s *site) things(t *testing.T) map[string]string {
 	return ids
 }
 
-// path fills a pattern with ids.
+// judgements makes what models are held against.
+func judgements(tx *store.Tx, ids map[string]string) error {
+	benchmark, err := tx.CreateBenchmark(store.Benchmark{Name: "some", VersionMajor: 1})
+	if err != nil {
+		return err
+	}
+	evaluation, err := tx.CreateEvaluation(store.Evaluation{Name: "some", Model: ids["prj"], Run: ids["run"], Benchmark: benchmark.ID, Job: ids["job"]})
+	if err != nil {
+		return err
+	}
+	scenario, err := tx.CreateScenario(store.Scenario{Name: ids["ds"], Slice: ids["slc"]})
+	if err != nil {
+		return err
+	}
+	measured, err := tx.CreateScenarioRun(store.ScenarioRun{Test: scenario.ID, Function: "bbox_iou", Model: ids["prj"], Job: ids["job"]})
+	ids["bm"], ids["ef"], ids["evaluationsV2/id"], ids["eval/id"] = benchmark.ID, "ef_bbox_iou", evaluation.ID, measured.ID
+	ids["scenario_test/id"], ids["set_threshold/id"] = scenario.ID, scenario.ID
+	return err
+}
+
+// fillPath fills a pattern with ids: by a name, or where that says too little
+// by the segment before it as well.
 func fillPath(t *testing.T, pattern string, ids map[string]string) string {
 	t.Helper()
 	segments := strings.Split(pattern, "/")
 	for i, segment := range segments {
 		if name, ok := strings.CutPrefix(segment, "{"); ok {
-			id, known := ids[strings.TrimSuffix(name, "}")]
+			name = strings.TrimSuffix(name, "}")
+			id, known := ids[name]
 			if !known {
-				t.Fatalf("%s: things makes nothing for {%s", pattern, name)
+				id, known = ids[segments[i-1]+"/"+name]
+			}
+			if !known {
+				t.Fatalf("%s: things makes nothing for {%s}", pattern, name)
 			}
 			segments[i] = id
 		}

@@ -39,6 +39,9 @@ type Flow struct {
 	Now      func() time.Time
 	Limits   Limits
 
+	Poster       Poster                             // nil sends no callbacks
+	CallbackBody func(CallbackView) ([]byte, error) // in the words of the API that callbacks belong to
+
 	signing  signing
 	decoding decoding
 	access   access

@@ -65,10 +65,19 @@ func (f *Flow) jobKinds() map[string]JobHandler {
 	}
 }
 
+// workKinds is every kind of work whose progress stands in the row that it
+// serves, and what carries it out. It must be safe to run again.
+func (f *Flow) workKinds() map[string]func(ctx context.Context, args json.RawMessage) error {
+	return map[string]func(context.Context, json.RawMessage) error{
+		workTaskImage: f.runTaskImage,
+		workCallback:  f.runCallback,
+	}
+}
+
 // JobHandlers returns what the queue calls, by kind of work, with a reference
-// to the job's row.
+// to the job's row, or to another one.
 func (f *Flow) JobHandlers() map[string]func(ctx context.Context, args json.RawMessage) error {
-	handlers := make(map[string]func(context.Context, json.RawMessage) error)
+	handlers := f.workKinds()
 	for kind, handler := range f.jobKinds() {
 		handlers[kind] = func(ctx context.Context, args json.RawMessage) error { return f.runJob(ctx, args, handler) }
 	}
@@ -146,7 +155,10 @@ func sentence(err error) string {
 
 // JobFailed writes down that the queue has given up a job, with the last
 // error: what the queue calls then.
-func (f *Flow) JobFailed(ctx context.Context, _ string, args json.RawMessage, failed error) error {
+func (f *Flow) JobFailed(ctx context.Context, kind string, args json.RawMessage, failed error) error {
+	if _, rowless := f.workKinds()[kind]; rowless {
+		return f.workFailed(ctx, kind, args, failed)
+	}
 	var ref store.JobRef
 	if err := json.Unmarshal(args, &ref); err != nil {
 		return remuda.Errorf(remuda.Invalid, "read a reference to a job: %w", err)
@@ -159,6 +171,19 @@ func (f *Flow) JobFailed(ctx context.Context, _ string, args json.RawMessage, fa
 		job.Status, job.Problem = store.JobFailed, sentence(failed)
 		return tx.UpdateJob(job)
 	})
+}
+
+// workFailed follows up work without a job's row that the queue has given up.
+func (f *Flow) workFailed(ctx context.Context, kind string, args json.RawMessage, failed error) error {
+	var ref taskRef
+	if err := json.Unmarshal(args, &ref); err != nil || kind != workTaskImage || remuda.CodeOf(failed) == remuda.NotFound {
+		return nil // a callback keeps its own count; a task that is gone needs nothing
+	}
+	t, caller, err := f.anyTask(ctx, ref.Task)
+	if err != nil {
+		return err
+	}
+	return f.failTask(ctx, caller, t.ID, sentence(failed))
 }
 
 // CancelJob ends a job that has not ended; managers only. What it has done stays.

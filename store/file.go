@@ -14,6 +14,8 @@ type File struct {
 	Blob        string // SHA-256
 	Bytes       int64
 	MediaType   string
+	Width       int // of the upright image; 0 if it is none
+	Height      int
 	Name        string
 	ReferenceID string   // "" if none
 	Projects    []string // names
@@ -22,12 +24,12 @@ type File struct {
 	CreatedBy   string
 }
 
-const fileColumns = "id, world, blob, bytes, media_type, name, reference_id, projects, metadata, created_at, created_by"
+const fileColumns = "id, world, blob, bytes, media_type, width, height, name, reference_id, projects, metadata, created_at, created_by"
 
 func scanFile(row rowScanner) (f File, err error) {
 	var projects, metadata string
 	var created int64
-	err = row.Scan(&f.ID, &f.World, &f.Blob, &f.Bytes, &f.MediaType, &f.Name, &f.ReferenceID, &projects, &metadata, &created, &f.CreatedBy)
+	err = row.Scan(&f.ID, &f.World, &f.Blob, &f.Bytes, &f.MediaType, &f.Width, &f.Height, &f.Name, &f.ReferenceID, &projects, &metadata, &created, &f.CreatedBy)
 	if err != nil {
 		return f, err
 	}
@@ -46,8 +48,8 @@ func (tx *Tx) CreateFile(f File) (File, error) {
 	if err != nil {
 		return f, err
 	}
-	n, err := tx.exec("INSERT INTO file ("+fileColumns+") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING",
-		f.ID, f.World, f.Blob, f.Bytes, f.MediaType, f.Name, f.ReferenceID, projects, string(orObject(f.Metadata)), millis(f.CreatedAt), f.CreatedBy)
+	n, err := tx.exec("INSERT INTO file ("+fileColumns+") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT DO NOTHING",
+		f.ID, f.World, f.Blob, f.Bytes, f.MediaType, f.Width, f.Height, f.Name, f.ReferenceID, projects, string(orObject(f.Metadata)), millis(f.CreatedAt), f.CreatedBy)
 	if err == nil && n == 0 {
 		err = remuda.Errorf(remuda.Conflict, "there is a file with the reference_id %q already", f.ReferenceID).WithHint("choose another one")
 	}

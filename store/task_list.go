@@ -86,7 +86,7 @@ func (tx *Tx) CountTasks(f TaskFilter) (int64, error) {
 // TaskPage returns a page of the real tasks of the caller's world that the
 // filter chooses, newest first, with their tags. Tasks that are made meanwhile come before
 // the first page, so later pages neither repeat nor skip any.
-func (tx *Tx) TaskPage(f TaskFilter) ([]Task, error) {
+func (tx *Tx) TaskPage(f TaskFilter, _ int64) ([]Task, error) {
 	where := conditions{args: []any{tx.Caller.World}}
 	f.facets(&where)
 	f.rest(&where)

@@ -201,7 +201,7 @@ func TestTaskListsFilter(t *testing.T) {
 				"updated later":    {TaskFilter{UpdatedFrom: tx.Now.Add(time.Second)}, 0},
 				"created now":      {TaskFilter{From: tx.Now, To: tx.Now, UpdatedTo: tx.Now}, 3},
 			} {
-				page, err := tx.TaskPage(c.filter)
+				page, err := tx.TaskPage(c.filter, 0)
 				if err != nil {
 					t.Fatalf("%s: %v", name, err)
 				}

@@ -212,6 +212,8 @@ CREATE TABLE file (
   blob TEXT NOT NULL,               -- SHA-256
   bytes BIGINT NOT NULL,
   media_type TEXT NOT NULL,
+  width BIGINT NOT NULL,            -- of the upright image; 0 if it is none
+  height BIGINT NOT NULL,
   name TEXT NOT NULL,               -- display_name, else the file's own
   reference_id TEXT NOT NULL,       -- '' if none
   projects TEXT NOT NULL,           -- JSON array of names

@@ -145,7 +145,7 @@ func (n *NewItem) row() store.Item {
 
 // setImage writes what is known of a stored image.
 func setImage(item *store.Item, image Image) {
-	item.Blob, item.Bytes, item.Problem = image.Blob, image.Bytes, ""
+	item.Blob, item.Bytes, item.PHash, item.Problem = image.Blob, image.Bytes, image.PHash, ""
 	item.Format, item.Width, item.Height, item.Orientation = image.Format, image.Width, image.Height, image.Orientation
 }
 

@@ -240,7 +240,8 @@ type Image struct {
 	imageio.Info
 	Blob  string // SHA-256, hex
 	Bytes int64
-	Err   error // why it is no image that can be kept; the other fields are then not set
+	PHash *uint64 // perceptual hash, if the image was looked at before
+	Err   error   // why it is no image that can be kept; the other fields are then not set
 }
 
 // ImageBatch takes image files one after the other and stores them beside each other.

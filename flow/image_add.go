@@ -90,7 +90,7 @@ func (f *Flow) knownImages(ctx context.Context, caller remuda.Caller, images []N
 		if err != nil {
 			return nil, err
 		}
-		image := Image{Blob: hash, Bytes: item.Bytes}
+		image := Image{Blob: hash, Bytes: item.Bytes, PHash: item.PHash}
 		image.Format, image.Width, image.Height, image.Orientation = item.Format, item.Width, item.Height, item.Orientation
 		known[hash] = image
 	}
@@ -178,8 +178,15 @@ func (a *imageAdder) bytesOf(image NewImage) (*Image, error) {
 func (a *imageAdder) fill(tx *store.Tx, i int, item store.Item, stored Image) error {
 	setImage(&item, stored)
 	a.done[i] = AddedImage{Item: item.ID, Outcome: ImageNew}
-	a.fresh = append(a.fresh, item.ID)
+	a.lookAt(item.ID, stored)
 	return tx.SetImage(item)
+}
+
+// lookAt notes an item whose image nobody has looked at.
+func (a *imageAdder) lookAt(item string, image Image) {
+	if image.PHash == nil {
+		a.fresh = append(a.fresh, item)
+	}
 }
 
 // add makes the items, which stand at places of the images.
@@ -194,7 +201,7 @@ func (a *imageAdder) add(tx *store.Tx, rows []NewItem, at []int) error {
 			a.done[at[k]] = AddedImage{Outcome: ImageRefused, Err: row.Err}
 		case row.Outcome == store.ItemNew:
 			a.done[at[k]] = AddedImage{Item: row.ID, Outcome: ImageNew}
-			a.fresh = append(a.fresh, row.ID)
+			a.lookAt(row.ID, *rows[k].Image)
 		default:
 			return remuda.Errorf(remuda.Internal, "add image %s: %w", rows[k].ReferenceID, fmt.Errorf("outcome %d", row.Outcome))
 		}

@@ -274,18 +274,21 @@ func (u *uploader) file(image wire.KnownImage) client.Upload {
 
 // countedFile counts what is read of it as sent.
 type countedFile struct {
-	*os.File
-	u *uploader
+	file *os.File
+	u    *uploader
 }
 
 // Read reads on.
 func (f *countedFile) Read(p []byte) (int, error) {
-	n, err := f.File.Read(p)
+	n, err := f.file.Read(p)
 	f.u.mu.Lock()
 	defer f.u.mu.Unlock()
 	f.u.report.Bytes += int64(n)
 	return n, err
 }
+
+// Close closes the file.
+func (f *countedFile) Close() error { return f.file.Close() }
 
 func (u *uploader) refused(name, problem string) {
 	u.mu.Lock()

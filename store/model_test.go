@@ -338,8 +338,16 @@ func TestEvaluationsAreAsFarAsTheirJobs(t *testing.T) {
 		}{
 			{JobWaiting, EvaluationPending}, {JobRunning, EvaluationComputing}, {JobFailed, EvaluationFailed}, {JobCancelled, EvaluationCancelled},
 		} {
-			job.Status = step.job
-			write(t, db, func(tx *Tx) error { return tx.UpdateJob(job) })
+			write(t, db, func(tx *Tx) (err error) {
+				if job, err = tx.NewJob("triggerEvaluate", "", nil, 1); err != nil {
+					return err
+				}
+				job.Status, e.Job = step.job, job.ID
+				if err := tx.UpdateJob(job); err != nil {
+					return err
+				}
+				return tx.UpdateEvaluation(e)
+			})
 			write(t, db, func(tx *Tx) error {
 				got, err := tx.Evaluation(e.ID)
 				if got.Status != step.want || got.ModelName != "m" || got.RunName != "r" {

@@ -57,7 +57,7 @@ type site struct {
 	keys map[string]string // by role, "test" for an admin of the test world, "revoked"
 }
 
-func newSite(t *testing.T, o Options) *site {
+func newSite(t testing.TB, o Options) *site {
 	t.Helper()
 	if o.Flow == nil {
 		o.Flow, _ = flowtest.New(t)
@@ -86,7 +86,7 @@ func newSite(t *testing.T, o Options) *site {
 	return s
 }
 
-func (s *site) key(t *testing.T, world remuda.World, role remuda.Role) string {
+func (s *site) key(t testing.TB, world remuda.World, role remuda.Role) string {
 	t.Helper()
 	key, _, err := s.o.Flow.CreateKey(t.Context(), flow.Local(world), flow.NewKey{Name: string(role), World: world, Role: role})
 	if err != nil {
@@ -110,7 +110,7 @@ func (s *site) call(ctx context.Context, method, path, key, body string) *httpte
 
 // things makes one of everything that paths name, in the live world, and
 // returns their ids by the names of the paths' parts.
-func (s *site) things(t *testing.T) map[string]string {
+func (s *site) things(t testing.TB) map[string]string {
 	t.Helper()
 	manager := remuda.Caller{User: "usr_test", Role: remuda.Manager, World: remuda.Live}
 	d, err := s.o.Flow.CreateDataset(t.Context(), manager, flow.NewDataset{Name: "horses"})

@@ -279,15 +279,24 @@ func (f *Flow) Examples(ctx context.Context, caller remuda.Caller, id string, q 
 		return nil, 0, err
 	}
 	rows := slices.DeleteFunc(v.rows, func(r eval.Row) bool { return r.Type == eval.IgnoredMatch || q.Match != "" && r.Type != q.Match })
+	places := make([]int, len(rows))
+	for i := range places {
+		places[i] = i
+	}
 	if order != nil {
-		slices.SortStableFunc(rows, func(a, b eval.Row) int {
+		slices.SortFunc(places, func(i, j int) int {
+			a, b := &rows[i], &rows[j]
 			if q.Descending {
 				a, b = b, a
 			}
-			return order(v.compared, &a, &b)
+			return cmp.Or(order(v.compared, a, b), cmp.Compare(i, j))
 		})
 	}
-	page := rows[min(q.Skip, len(rows)):min(q.Skip+q.Limit, len(rows))]
+	var page []eval.Row
+	places = places[min(q.Skip, len(places)):]
+	for _, i := range places[:min(q.Limit, len(places))] {
+		page = append(page, rows[i])
+	}
 	err = f.DB.Read(ctx, caller, func(tx *store.Tx) (err error) {
 		found, err = v.compared.examples(tx, page)
 		return err

@@ -152,7 +152,7 @@ func (s *site) things(t testing.TB) map[string]string {
 		if err != nil {
 			return err
 		}
-		ids["prj"], ids["run"] = model.ID, run.ID
+		ids["prj"], ids["model"], ids["run"] = model.ID, model.ID, run.ID
 		return judgements(tx, ids)
 	})
 	if err != nil {
@@ -177,6 +177,7 @@ func judgements(tx *store.Tx, ids map[string]string) error {
 	}
 	measured, err := tx.CreateScenarioRun(store.ScenarioRun{Test: scenario.ID, Function: "bbox_iou", Model: ids["prj"], Job: ids["job"]})
 	ids["bm"], ids["ef"], ids["evaluationsV2/id"], ids["eval/id"] = benchmark.ID, "ef_bbox_iou", evaluation.ID, measured.ID
+	ids["evaluation"] = evaluation.ID
 	ids["scenario_test/id"], ids["set_threshold/id"] = scenario.ID, scenario.ID
 	return err
 }

@@ -3,6 +3,7 @@ package client_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"image"
 	"image/color"
 	"image/jpeg"
@@ -22,6 +23,7 @@ import (
 	"remuda/client"
 	"remuda/flow"
 	"remuda/internal/flowtest"
+	"remuda/store"
 	"remuda/wire"
 )
 
@@ -158,7 +160,7 @@ var notCalled = []string{"GET /api/v1/docs", "GET /api/v1/openapi.json"}
 
 func TestTheClientCallsEveryRoute(t *testing.T) {
 	s := newSite(t)
-	for _, part := range []func(*site){callSessions, callDatasets, callItems, callSlices, callLabels, callPeople} {
+	for _, part := range []func(*site){callSessions, callDatasets, callItems, callSlices, callLabels, callModels, callPeople} {
 		part(s)
 	}
 	for _, route := range s.all {
@@ -354,6 +356,61 @@ func callLabels(s *site) {
 			}
 		}
 	}
+}
+
+func callModels(s *site) {
+	t, ctx := s.t, s.t.Context()
+	d := s.dataset("a.jpg", "b.jpg")
+	items := s.items(d)
+	for _, item := range items {
+		must[wire.Annotations](t)(s.SaveAnnotations(ctx, item.ID, wire.SaveAnnotations{Annotations: []wire.Drawn{box("horse", 1, 2, 30, 40)}}))
+	}
+	caller := remuda.Caller{User: "usr_test", Role: remuda.Manager, World: remuda.Live}
+	model := must[store.Model](t)(s.flow.CreateModel(ctx, caller, flow.NewModel{Name: "net", ReferenceID: "net"}))
+	run := must[store.Run](t)(s.flow.CreateRun(ctx, caller, d, model.ID, flow.NewRun{}))
+	must[flow.Predicted](t)(s.flow.Predict(ctx, caller, flow.PredictionPlace{Dataset: d, Run: run.ID}, flow.Sent{Texts: []json.RawMessage{
+		json.RawMessage(`{"type":"box","reference_id":"a.jpg","label":"horse","confidence":0.9,"geometry":{"x":1,"y":2,"width":29,"height":38}}`),
+	}}, false, ""))
+	if all := must[wire.Models](t)(s.Models(ctx)); len(all.Models) != 1 || all.Models[0].Name != "net" {
+		t.Errorf("models: %+v", all)
+	}
+	must[wire.Model](t)(s.Model(ctx, model.ID))
+	must[wire.Tags](t)(s.TagModel(ctx, model.ID, wire.TagChange{Add: []string{"good"}}))
+	if runs := must[wire.ModelRuns](t)(s.ModelRuns(ctx, model.ID)); len(runs.Runs) != 1 {
+		t.Errorf("runs: %+v", runs)
+	}
+	if got := must[wire.ModelRun](t)(s.ModelRun(ctx, run.ID)); !slices.Equal(got.Datasets, []string{d}) {
+		t.Errorf("the run: %+v", got)
+	}
+	if got := must[wire.Annotations](t)(s.Predictions(ctx, run.ID, items[0].ID)); len(got.Annotations) != 1 || *got.Annotations[0].Confidence != 0.9 {
+		t.Errorf("predictions: %+v", got)
+	}
+	made := must[wire.Evaluation](t)(s.CreateEvaluation(ctx, wire.NewEvaluation{Run: run.ID}))
+	cancelled := must[wire.Evaluation](t)(s.CreateEvaluation(ctx, wire.NewEvaluation{Run: run.ID}))
+	if err := s.CancelEvaluation(ctx, cancelled.ID); err != nil {
+		t.Fatal(err)
+	}
+	flowtest.Drain(t, s.flow)
+	if got := must[wire.Evaluation](t)(s.Evaluation(ctx, made.ID)); got.Status != "succeeded" || len(got.Summary) == 0 {
+		t.Errorf("the evaluation: %+v", got)
+	}
+	if charts := must[wire.Charts](t)(s.Charts(ctx, made.ID, client.Looked{}, 0.5)); charts.MAP50 == nil || charts.Errors.TruePositive != 1 || charts.Errors.Missed != 1 {
+		t.Errorf("charts: %+v", charts)
+	}
+	page := must[wire.MatchExamples](t)(s.Examples(ctx, made.ID, client.ExampleQuery{}, client.Page{Limit: 1}))
+	next := must[wire.MatchExamples](t)(s.Examples(ctx, made.ID, client.ExampleQuery{}, client.Page{Limit: 1, Cursor: page.Next}))
+	if page.Total != 2 || page.Examples[0].Match != "TP" || next.Examples[0].Match != "FN" || next.Next != "" {
+		t.Errorf("examples: %+v, %+v", page, next)
+	}
+	if err := s.DeleteEvaluation(ctx, made.ID); err != nil {
+		t.Fatal(err)
+	}
+	if all := must[wire.Evaluations](t)(s.Evaluations(ctx, model.ID, "")); len(all.Evaluations) != 1 || all.Evaluations[0].ID != cancelled.ID {
+		t.Errorf("evaluations: %+v", all)
+	}
+	must[wire.Job](t)(s.DeleteModelRun(ctx, run.ID))
+	must[wire.Job](t)(s.DeleteModel(ctx, model.ID))
+	flowtest.Drain(t, s.flow)
 }
 
 func callPeople(s *site) {

@@ -35,7 +35,7 @@ func New(s Server) (*Server, error) {
 	s.api = newAPI(&s)
 	for _, routes := range []func(*Server){
 		(*Server).sessionRoutes, (*Server).datasetRoutes, (*Server).itemRoutes, (*Server).uploadRoutes, (*Server).annotationRoutes,
-		(*Server).labelRoutes, (*Server).sliceRoutes, (*Server).taxonomyRoutes, (*Server).jobRoutes, (*Server).userRoutes, (*Server).keyRoutes, (*Server).auditRoutes,
+		(*Server).labelRoutes, (*Server).sliceRoutes, (*Server).modelRoutes, (*Server).evaluationRoutes, (*Server).taxonomyRoutes, (*Server).jobRoutes, (*Server).userRoutes, (*Server).keyRoutes, (*Server).auditRoutes,
 	} {
 		routes(&s)
 	}

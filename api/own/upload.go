@@ -49,10 +49,10 @@ func (s *Server) addKnown(ctx context.Context, c *call, in *struct {
 	for i, image := range in.Body.Images {
 		images[i] = flow.NewImage{ReferenceID: image.ReferenceID, SHA256: image.SHA256, Metadata: image.Metadata}
 	}
-	return s.addImages(ctx, c, in.Dataset, images)
+	return s.storeImages(ctx, c, in.Dataset, images)
 }
 
-func (s *Server) addImages(ctx context.Context, c *call, dataset string, images []flow.NewImage) (out wire.AddedImages, err error) {
+func (s *Server) storeImages(ctx context.Context, c *call, dataset string, images []flow.NewImage) (out wire.AddedImages, err error) {
 	done, job, err := s.Flow.AddImages(ctx, c.caller, dataset, images)
 	if err != nil {
 		return out, err
@@ -82,7 +82,7 @@ func (s *Server) uploadImages(ctx context.Context, c *call, in *OfDataset) (out 
 	if err != nil {
 		return out, err
 	}
-	return s.addImages(ctx, c, in.Dataset, images)
+	return s.storeImages(ctx, c, in.Dataset, images)
 }
 
 // receive stores the images of a form.

@@ -8,7 +8,7 @@ import (
 )
 
 func (s *Server) auditRoutes() {
-	handle(s, route{at: "GET /audit", id: "listAudit", summary: "Who deleted, restored and changed what", about: "For admins. Newest first."}, s.audit)
+	handle(s, route{at: "GET /audit", id: "listAudit", summary: "Who deleted, restored and changed what", about: "For admins. Newest first."}, s.auditLog)
 }
 
 func wireAudit(a store.AuditEntry) wire.AuditEntry {
@@ -17,7 +17,7 @@ func wireAudit(a store.AuditEntry) wire.AuditEntry {
 	}
 }
 
-func (s *Server) audit(ctx context.Context, c *call, in *struct {
+func (s *Server) auditLog(ctx context.Context, c *call, in *struct {
 	Paging
 	Subject string `query:"subject" doc:"Only what was done to this id."`
 },

@@ -55,7 +55,8 @@ type Guide struct {
 	Taxonomy    label.Taxonomy
 }
 
-func guideOf(v store.ProjectVersion) (g Guide, err error) {
+// GuideOf reads a project's version; invalid if it asks for something else than boxes.
+func GuideOf(v store.ProjectVersion) (g Guide, err error) {
 	g.Version = v.Version
 	if g.Instruction, err = instructionOf(v); err != nil {
 		return g, err
@@ -81,7 +82,7 @@ func (f *Flow) Guides(ctx context.Context, caller remuda.Caller, ref string) (fo
 			return err
 		}
 		for _, v := range versions {
-			g, err := guideOf(v)
+			g, err := GuideOf(v)
 			if err != nil {
 				continue // of another kind of task
 			}
@@ -118,7 +119,54 @@ func (f *Flow) ReviseInstruction(ctx context.Context, caller remuda.Caller, ref 
 	if err != nil {
 		return Guide{}, err
 	}
-	return guideOf(view.Versions[len(view.Versions)-1])
+	return GuideOf(view.Versions[len(view.Versions)-1])
+}
+
+// GuideParams writes what people are told and may draw as a new project's
+// params; nothing if neither is said.
+func GuideParams(instruction string, x *label.Taxonomy) (text json.RawMessage, err error) {
+	params := Params{}
+	if instruction != "" {
+		if params, err = params.WithInstruction(instruction); err != nil {
+			return nil, err
+		}
+	}
+	if x != nil {
+		if params, err = params.WithTaxonomy(*x); err != nil {
+			return nil, err
+		}
+	}
+	if len(params) == 0 {
+		return nil, nil
+	}
+	return params.text()
+}
+
+// ExampleURLs returns paths of the images that examples show, as ImageURL does,
+// by the items' ids; none for an item that is gone.
+func (f *Flow) ExampleURLs(ctx context.Context, caller remuda.Caller, examples []label.Example) (map[string]string, error) {
+	if err := caller.Need(remuda.Labeler); err != nil {
+		return nil, err
+	}
+	ids := make([]string, len(examples))
+	for i, e := range examples {
+		ids[i] = e.Image
+	}
+	var items map[string]store.Item
+	err := f.DB.Read(ctx, caller, func(tx *store.Tx) (err error) {
+		items, err = tx.ItemsByID(ids)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	urls := make(map[string]string, len(items))
+	for id, item := range items {
+		if urls[id], err = f.ImageURL(ctx, item); err != nil {
+			return nil, err
+		}
+	}
+	return urls, nil
 }
 
 // knownImages refuses examples that show no item of the caller's world.
@@ -167,7 +215,7 @@ func (f *Flow) ReviseTaxonomy(ctx context.Context, caller remuda.Caller, ref str
 	if err != nil {
 		return g, nil, err
 	}
-	if g, err = guideOf(view.Versions[len(view.Versions)-1]); err != nil {
+	if g, err = GuideOf(view.Versions[len(view.Versions)-1]); err != nil {
 		return g, nil, err
 	}
 	outdated, err = f.Outdated(ctx, caller, view.ID)

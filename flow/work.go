@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -17,6 +18,7 @@ type Work struct {
 	Question    label.Question
 	Instruction string          // Markdown
 	Examples    []label.Example // good and bad ones
+	Idle        time.Duration   // how long they may look without moving and still be at work
 	Draft       *label.Submission
 	Begin       *label.Answer // what they begin from: the proposal to review, the result to audit, starting boxes; nil for nothing
 }
@@ -225,6 +227,11 @@ func (w *Work) fill(tx *store.Tx) error {
 	if err != nil {
 		return err
 	}
+	p, err := tx.Project(t.ProjectID)
+	if err != nil {
+		return err
+	}
+	w.Idle = idleOf(p)
 	w.Instruction = params.string(paramInstruction)
 	if w.Question, err = question(*t); err != nil {
 		return err
@@ -361,12 +368,11 @@ func activeTime(tx *store.Tx, t store.Task, spans []label.Span) (time.Duration, 
 	if err != nil {
 		return 0, err
 	}
-	idle := p.Settings.Idle
-	if idle == 0 {
-		idle = label.DefaultIdle
-	}
-	return label.ActiveTime(spans, idle, tx.Now.Sub(t.Lease.Since)), nil
+	return label.ActiveTime(spans, idleOf(p), tx.Now.Sub(t.Lease.Since)), nil
 }
+
+// idleOf is how long a project's people may look without moving and still be at work.
+func idleOf(p store.Project) time.Duration { return cmp.Or(p.Settings.Idle, label.DefaultIdle) }
 
 // identify gives boxes without an id one.
 func identify(a *label.Answer) {

@@ -92,6 +92,11 @@ type GiveBack struct {
 	Reason string `json:"reason,omitempty" maxLength:"10000" doc:"Needed to skip and to flag."`
 }
 
+// NextTask asks for a task to attempt or review.
+type NextTask struct {
+	Project string `json:"project,omitempty" doc:"Name or id; left out, any."`
+}
+
 // NextAudit asks for a result to audit.
 type NextAudit struct {
 	Batch string `json:"batch,omitempty" doc:"Name or id; left out, any."`

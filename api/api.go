@@ -18,6 +18,7 @@ import (
 	"remuda/api/image"
 	"remuda/api/nucleus"
 	"remuda/api/own"
+	"remuda/api/scale"
 	"remuda/flow"
 	"remuda/internal/httpx"
 	"remuda/internal/ratelimit"
@@ -74,6 +75,10 @@ func New(o Options) (*Server, error) {
 		Flow: o.Flow, Authenticate: s.authenticate, Fail: fail,
 		PublicURL: func(r *http.Request) string { return httpx.Of(r).BaseURL },
 	})
+	labeling := scale.New(scale.Server{
+		Flow: o.Flow, Authenticate: s.authenticate, Fail: fail,
+		PublicURL: func(r *http.Request) string { return httpx.Of(r).BaseURL },
+	})
 	ours, err := own.New(own.Server{Flow: o.Flow, Authenticate: s.authenticate, Fail: fail})
 	if err != nil {
 		return nil, err
@@ -81,6 +86,7 @@ func New(o Options) (*Server, error) {
 	s.faces = []face{
 		{own.Prefix, ours, ours.Routes(), ours.Refuse},
 		{"/v1/nucleus", datasets, datasets.Routes(), answer},
+		{"/v1", labeling, labeling.Routes(), labeling.Refuse},
 		{"/healthz", http.HandlerFunc(s.serveHealth), nil, answer},
 		{"/metrics", http.HandlerFunc(s.serveMetrics), nil, answer},
 	}
@@ -155,7 +161,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		}
 		return
 	}
-	answer(w, r, remuda.Errorf(remuda.NotFound, "there is nothing at %.200s", path).WithHint("our own API is at %s, the dataset API at /v1/nucleus", own.Prefix))
+	answer(w, r, remuda.Errorf(remuda.NotFound, "there is nothing at %.200s", path).WithHint("our own API is at %s, the dataset API at /v1/nucleus, the labeling API at /v1", own.Prefix))
 }
 
 // crossed refuses what another site's page makes a browser send: it adds the

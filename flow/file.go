@@ -38,24 +38,27 @@ func newUUID() string {
 // FileURL returns what tasks name a file by.
 func FileURL(file store.File) string { return fileScheme + "remuda/" + file.ID }
 
-// UploadFile stores a file that tasks can name; managers only. conflict if its
-// reference id is taken.
-func (f *Flow) UploadFile(ctx context.Context, caller remuda.Caller, n NewFile, r io.Reader) (made store.File, err error) {
+// StoredFile is the bytes of a file that nothing names yet.
+type StoredFile struct {
+	ref  blob.Ref
+	size int64
+}
+
+// StoreFile stores the bytes of a file, for AddFile; managers only.
+func (f *Flow) StoreFile(ctx context.Context, caller remuda.Caller, r io.Reader) (*StoredFile, error) {
 	if err := caller.Need(remuda.Manager); err != nil {
-		return made, err
+		return nil, err
 	}
 	line := &senderReader{r: r}
 	ref, size, err := f.Blobs.Put(ctx, line, maxFileBytes)
 	if line.err != nil {
-		return made, remuda.Errorf(remuda.Invalid, "read the upload: %w", line.err)
+		return nil, remuda.Errorf(remuda.Invalid, "read the file: %w", line.err)
 	}
-	if err != nil {
-		return made, err
-	}
-	return f.addFile(ctx, caller, n, ref, size)
+	return &StoredFile{ref, size}, err
 }
 
-// ImportFile is UploadFile of what a URL names, fetched while the caller waits.
+// ImportFile makes a file of what a URL names, fetched while the caller waits;
+// managers only. conflict if its reference id is taken.
 func (f *Flow) ImportFile(ctx context.Context, caller remuda.Caller, n NewFile, url string) (made store.File, err error) {
 	if err := caller.Need(remuda.Manager); err != nil {
 		return made, err
@@ -69,20 +72,20 @@ func (f *Flow) ImportFile(ctx context.Context, caller remuda.Caller, n NewFile, 
 		_, err := f.Fetcher.Fetch(ctx, url, in, maxFileBytes)
 		in.CloseWithError(err) // nil is the end of the file
 	}()
-	line := &senderReader{r: out}
-	ref, size, err := f.Blobs.Put(ctx, line, maxFileBytes)
-	if line.err != nil {
-		return made, remuda.Errorf(remuda.Invalid, "import a file: %w", line.err)
-	}
+	stored, err := f.StoreFile(ctx, caller, out)
 	if err != nil {
 		return made, err
 	}
-	return f.addFile(ctx, caller, n, ref, size)
+	return f.AddFile(ctx, caller, n, *stored)
 }
 
-// addFile makes the row of a file whose bytes are stored.
-func (f *Flow) addFile(ctx context.Context, caller remuda.Caller, n NewFile, ref blob.Ref, size int64) (made store.File, err error) {
-	made = store.File{ID: newUUID(), Blob: ref.String(), Bytes: size, MediaType: "application/octet-stream", Name: n.Name, ReferenceID: n.ReferenceID}
+// AddFile makes a file, which tasks can name, of stored bytes; managers only.
+// conflict if its reference id is taken.
+func (f *Flow) AddFile(ctx context.Context, caller remuda.Caller, n NewFile, stored StoredFile) (made store.File, err error) {
+	if err := caller.Need(remuda.Manager); err != nil {
+		return made, err
+	}
+	made = store.File{ID: newUUID(), Blob: stored.ref.String(), Bytes: stored.size, MediaType: "application/octet-stream", Name: n.Name, ReferenceID: n.ReferenceID}
 	if kind, _, err := mime.ParseMediaType(n.MediaType); err == nil {
 		made.MediaType = kind
 	}
@@ -92,12 +95,12 @@ func (f *Flow) addFile(ctx context.Context, caller remuda.Caller, n NewFile, ref
 	if len(n.ReferenceID) > maxUniqueID || len(n.Name) > maxUniqueID {
 		return made, remuda.Errorf(remuda.Invalid, "a reference_id or a name of more than %d bytes", maxUniqueID)
 	}
-	file, err := f.Blobs.Open(ctx, ref)
+	file, err := f.Blobs.Open(ctx, stored.ref)
 	if err != nil {
 		return made, err
 	}
 	defer file.Close()
-	info, err := imageio.ProbeReader(&headed{rest: file}, size)
+	info, err := imageio.ProbeReader(&headed{rest: file}, stored.size)
 	switch {
 	case err == nil:
 		made.MediaType, made.Width, made.Height = "image/"+info.Format, info.Width, info.Height

@@ -69,8 +69,9 @@ func (f *Flow) jobKinds() map[string]JobHandler {
 // serves, and what carries it out. It must be safe to run again.
 func (f *Flow) workKinds() map[string]func(ctx context.Context, args json.RawMessage) error {
 	return map[string]func(context.Context, json.RawMessage) error{
-		workTaskImage: f.runTaskImage,
-		workCallback:  f.runCallback,
+		workTaskImage:    f.runTaskImage,
+		workQualityImage: f.runQualityImage,
+		workCallback:     f.runCallback,
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"time"
 
 	"remuda"
 	"remuda/label"
@@ -157,7 +158,7 @@ func (to *openedPlace) add(tx *store.Tx, tasks []NewTask) ([]store.Task, error) 
 	for i := range made {
 		made[i].UpdatedAt = tx.Now
 		if made[i].Status == label.Pending && made[i].Image.Blob == "" {
-			if err := tx.Enqueue(workTaskImage, taskRef{made[i].ID}, tx.Now); err != nil {
+			if err := tx.Enqueue(workTaskImage, taskRef{made[i].ID}, time.Time{}); err != nil {
 				return nil, err
 			}
 		}
@@ -433,7 +434,7 @@ func (f *Flow) RetryTask(ctx context.Context, caller remuda.Caller, ref string) 
 	return f.manage(ctx, caller, ref, func(tx *store.Tx, t store.Task) (label.Task, []label.Event, error) {
 		state, events, err := t.Retry(caller.Author(), tx.Now)
 		if err == nil && t.Image.Blob == "" {
-			err = tx.Enqueue(workTaskImage, taskRef{t.ID}, tx.Now)
+			err = tx.Enqueue(workTaskImage, taskRef{t.ID}, time.Time{})
 		}
 		return state, events, err
 	})

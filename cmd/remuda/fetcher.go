@@ -28,6 +28,14 @@ func (f *fetcher) Fetch(ctx context.Context, url string, w io.Writer, maxBytes i
 	return flow.Fetched{ContentType: info.ContentType, Bytes: info.Bytes}, err
 }
 
+// callbackBytes bounds nothing: a callback's answer is not kept.
+const callbackBytes = 1
+
+// Post sends what a callback tells.
+func (f *fetcher) Post(ctx context.Context, url string, header map[string]string, body []byte) (int, error) {
+	return f.client(callbackBytes).Post(ctx, url, header, body)
+}
+
 func (f *fetcher) client(maxBytes int64) *fetch.Client {
 	f.mu.Lock()
 	defer f.mu.Unlock()

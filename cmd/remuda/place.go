@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"remuda"
+	"remuda/api/scale"
 	"remuda/blob"
 	"remuda/flow"
 	"remuda/jobs"
@@ -174,7 +175,8 @@ func (p place) openHostAt(ctx context.Context, dir string, bytes files, log *slo
 		return h, err
 	}
 	h.close = append(h.close, func() { _ = blobs.Close() })
-	h.flow = &flow.Flow{DB: db, Blobs: blobs, Fetcher: newFetcher(allow), Log: log, Now: time.Now, Limits: flow.DefaultLimits()}
+	web := newFetcher(allow)
+	h.flow = &flow.Flow{DB: db, Blobs: blobs, Fetcher: web, Poster: web, CallbackBody: scale.CallbackBody, Log: log, Now: time.Now, Limits: flow.DefaultLimits()}
 	handlers := make(map[string]jobs.Handler)
 	for kind, handle := range h.flow.JobHandlers() {
 		handlers[kind] = handle

@@ -144,6 +144,9 @@ func (s *site) things(t testing.TB) map[string]string {
 			return err
 		}
 		ids["slc"], ids["slice"] = slice.ID, slice.ID
+		if err := labelThings(tx, ids); err != nil {
+			return err
+		}
 		model, err := tx.CreateModel(store.Model{Name: "some", ReferenceID: d.ID})
 		if err != nil {
 			return err

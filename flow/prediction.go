@@ -78,7 +78,7 @@ func runFor(tx *store.Tx, place PredictionPlace) (store.Run, error) {
 		return store.Run{}, err
 	}
 	run, err := tx.RunOn(place.Dataset, place.Model)
-	if remuda.CodeOf(err) != remuda.NotFound {
+	if err != nil && remuda.CodeOf(err) != remuda.NotFound || err == nil && run.Dataset == place.Dataset {
 		return run, err
 	}
 	model, err := tx.Model(place.Model)

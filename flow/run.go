@@ -59,11 +59,7 @@ func newRun(tx *store.Tx, model store.Model, dataset string, n NewRun) (store.Ru
 	if err != nil {
 		return store.Run{}, err
 	}
-	made, err := tx.CreateRun(store.Run{Model: model.ID, Name: name, ReferenceID: n.ReferenceID, Metadata: n.Metadata})
-	if err != nil || dataset == "" {
-		return made, err
-	}
-	return made, tx.AddRunDatasets(made.ID, []string{dataset})
+	return tx.CreateRun(store.Run{Model: model.ID, Dataset: dataset, Name: name, ReferenceID: n.ReferenceID, Metadata: n.Metadata})
 }
 
 // Runs returns a model's runs, oldest first.

@@ -17,6 +17,7 @@ const (
 type Run struct {
 	ID          string
 	Model       string
+	Dataset     string // that it was made for; "" if for none
 	Name        string
 	ReferenceID string
 	Metadata    json.RawMessage // an object
@@ -26,7 +27,7 @@ type Run struct {
 	CreatedBy   string
 }
 
-const runColumns = "r.id, r.model, r.name, r.reference_id, r.metadata, r.status, r.hidden, r.created_at, r.created_by"
+const runColumns = "r.id, r.model, r.dataset, r.name, r.reference_id, r.metadata, r.status, r.hidden, r.created_at, r.created_by"
 
 // livingRuns are runs of models of the world that is parameter $1.
 const livingRuns = "model_run r JOIN model ON model.id = r.model AND model.world = $1 AND model.deleted_at IS NULL AND r.deleted_at IS NULL"
@@ -34,20 +35,24 @@ const livingRuns = "model_run r JOIN model ON model.id = r.model AND model.world
 func scanRun(row rowScanner) (r Run, err error) {
 	var metadata string
 	var created int64
-	err = row.Scan(&r.ID, &r.Model, &r.Name, &r.ReferenceID, &metadata, &r.Status, &r.Hidden, &created, &r.CreatedBy)
+	err = row.Scan(&r.ID, &r.Model, &r.Dataset, &r.Name, &r.ReferenceID, &metadata, &r.Status, &r.Hidden, &created, &r.CreatedBy)
 	r.Metadata, r.CreatedAt = json.RawMessage(metadata), fromMillis(created)
 	return r, err
 }
 
-// CreateRun adds a run of a model of the caller's world, with a new id, and returns it whole.
+// CreateRun adds a run of a model of the caller's world, with a new id, and
+// returns it whole. That its dataset is there is for the caller to know.
 func (tx *Tx) CreateRun(r Run) (Run, error) {
 	if err := tx.LockModel(r.Model); err != nil {
 		return r, err
 	}
 	r.ID, r.Status, r.CreatedAt, r.CreatedBy, r.Metadata = tx.NewID("run"), RunOpen, tx.Now, tx.Caller.Author(), orObject(r.Metadata)
-	_, err := tx.exec(`INSERT INTO model_run (id, model, name, reference_id, metadata, status, hidden, created_at, created_by) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
-		r.ID, r.Model, r.Name, r.ReferenceID, string(r.Metadata), r.Status, r.Hidden, millis(r.CreatedAt), r.CreatedBy)
-	return r, err
+	_, err := tx.exec(`INSERT INTO model_run (id, model, dataset, name, reference_id, metadata, status, hidden, created_at, created_by) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+		r.ID, r.Model, r.Dataset, r.Name, r.ReferenceID, string(r.Metadata), r.Status, r.Hidden, millis(r.CreatedAt), r.CreatedBy)
+	if err != nil || r.Dataset == "" {
+		return r, err
+	}
+	return r, tx.AddRunDatasets(r.ID, []string{r.Dataset})
 }
 
 // Run returns a run of the caller's world.
@@ -60,10 +65,11 @@ func (tx *Tx) RunsOf(model string) ([]Run, error) {
 	return all(tx, scanRun, "SELECT "+runColumns+" FROM "+livingRuns+" WHERE r.model = $2 AND NOT r.hidden ORDER BY r.id", tx.Caller.World, model)
 }
 
-// RunOn returns the newest run of a model on a dataset; not_found if there is none but a hidden one.
+// RunOn returns the newest run of a model that was made for a dataset, else the
+// newest that has predictions on it; not_found if there is none but a hidden one.
 func (tx *Tx) RunOn(dataset, model string) (Run, error) {
 	return one(tx, "run of model "+model+" on dataset "+dataset, scanRun, "SELECT "+runColumns+" FROM "+livingRuns+
-		" JOIN run_dataset d ON d.run = r.id WHERE d.dataset = $2 AND r.model = $3 AND NOT r.hidden ORDER BY r.id DESC LIMIT 1", tx.Caller.World, dataset, model)
+		" JOIN run_dataset d ON d.run = r.id WHERE d.dataset = $2 AND r.model = $3 AND NOT r.hidden ORDER BY CASE WHEN r.dataset = $2 THEN 0 ELSE 1 END, r.id DESC LIMIT 1", tx.Caller.World, dataset, model)
 }
 
 // HiddenRun returns the run of a model's predictions that were sent without a run; not_found if there are none.

@@ -98,8 +98,9 @@ func orNullNumber(v *float64) any {
 
 // AddScenarioMetric adds a measure to a scenario test; one of the same function gets its arguments.
 func (tx *Tx) AddScenarioMetric(m ScenarioMetric) error {
-	_, err := tx.exec(`INSERT INTO scenario_metric (test, function, arguments, threshold, created_at) VALUES ($1, $2, $3, $4, $5)
-		ON CONFLICT (test, function) DO UPDATE SET arguments = excluded.arguments`, m.Test, m.Function, string(orObject(m.Arguments)), orNullNumber(m.Threshold), millis(tx.Now))
+	_, err := tx.exec(`INSERT INTO scenario_metric (test, function, arguments, threshold, position)
+		VALUES ($1, $2, $3, $4, (SELECT COALESCE(MAX(position), 0) + 1 FROM scenario_metric WHERE test = $1))
+		ON CONFLICT (test, function) DO UPDATE SET arguments = excluded.arguments`, m.Test, m.Function, string(orObject(m.Arguments)), orNullNumber(m.Threshold))
 	return err
 }
 
@@ -114,7 +115,7 @@ func (tx *Tx) SetScenarioThreshold(test, function string, threshold *float64) er
 
 // ScenarioMetrics returns the measures of a scenario test, oldest first.
 func (tx *Tx) ScenarioMetrics(test string) ([]ScenarioMetric, error) {
-	return all(tx, scanScenarioMetric, "SELECT test, function, arguments, threshold FROM scenario_metric WHERE test = $1 ORDER BY created_at, function", test)
+	return all(tx, scanScenarioMetric, "SELECT test, function, arguments, threshold FROM scenario_metric WHERE test = $1 ORDER BY position", test)
 }
 
 // ScenarioStatus says how far a measurement is: as far as its job.

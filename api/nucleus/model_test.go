@@ -384,6 +384,9 @@ func TestMergedRunsHaveTheUnion(t *testing.T) {
 	}
 	a.json("DELETE", "modelRun/"+first, "{}")
 	a.refuse(http.StatusNotFound, first, "GET", "modelRun/"+first+"/ungrouped", "")
+	if got := a.json("POST", "dataset/"+a.dataset+"/model/"+model+"/uploadPredictions", predictions(false)); got["model_run_id"] != second {
+		t.Errorf("predictions on the dataset go to %v, not to the run that was made for it", got["model_run_id"])
+	}
 	flowtest.Drain(t, a.flow)
 	if got := a.list("GET", "model/"+model+"/modelRun", ""); !reflect.DeepEqual(got, []any{second, run}) {
 		t.Errorf("%v", got)
@@ -449,7 +452,10 @@ func TestWeights(t *testing.T) {
 	if got := a.json("GET", at, ""); got["present"] != false || got["modelProjectId"] != model {
 		t.Errorf("%v", got)
 	}
-	a.refuse(http.StatusNotFound, "no weights", "GET", at+"/download?json=1", "")
+	if got := a.json("GET", at+"/download?json=1", "")["url"]; got != "" {
+		t.Errorf("%v", got)
+	}
+	a.refuse(http.StatusNotFound, "no weights", "GET", at+"/download", "")
 	const file, sum = "the weights", "ad0adc2d02d6e27d4bf1ba9a7a1ee8d0d6a5a3bd3c8f0e8a5a5f6e3f7ef3a1cb"
 	wrong := a.json("POST", at+"/presign", fmt.Sprintf(`{"declaredSizeBytes":%d,"originalFilename":"best.pth","checksumSha256":%q}`, len(file), sum))
 	if url, _ := wrong["uploadUrl"].(string); !strings.HasPrefix(url, "http://remuda.test/weights-upload/") || wrong["requiredHeaders"] == nil {

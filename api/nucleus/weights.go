@@ -83,7 +83,11 @@ func getWeights(s *Server, r *request) (any, error) {
 }
 
 func downloadWeights(s *Server, r *request) (any, error) {
+	asJSON := r.URL.Query().Get("json") == "1"
 	w, err := s.Flow.Weights(r.Context(), r.caller, r.param("prj"))
+	if err == nil && w == nil && asJSON {
+		return map[string]any{"url": ""}, nil // the client has an error of its own for this
+	}
 	if err == nil && w == nil {
 		err = remuda.Errorf(remuda.NotFound, "model %s has no weights", r.param("prj")).WithHint("upload them first")
 	}
@@ -95,7 +99,7 @@ func downloadWeights(s *Server, r *request) (any, error) {
 		return nil, err
 	}
 	url := s.PublicURL(r.Request) + path
-	if r.URL.Query().Get("json") == "1" {
+	if asJSON {
 		return map[string]any{"url": url}, nil
 	}
 	return redirect(url), nil

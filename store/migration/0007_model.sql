@@ -59,6 +59,7 @@ CREATE INDEX weights_part_blob ON weights_part (blob);
 CREATE TABLE model_run (
   id TEXT PRIMARY KEY,
   model TEXT NOT NULL REFERENCES model (id),
+  dataset TEXT NOT NULL DEFAULT '',      -- that it was made for; '' if for none
   name TEXT NOT NULL DEFAULT '',
   reference_id TEXT NOT NULL DEFAULT '',
   metadata TEXT NOT NULL DEFAULT '{}',   -- JSON object
@@ -168,7 +169,7 @@ CREATE TABLE scenario_metric (
   function TEXT NOT NULL,                -- one of package eval's box functions
   arguments TEXT NOT NULL,               -- JSON object
   threshold DOUBLE PRECISION,            -- the least value that passes; NULL if none is set
-  created_at BIGINT NOT NULL,
+  position BIGINT NOT NULL,              -- order of insertion
   PRIMARY KEY (test, function)
 );
 

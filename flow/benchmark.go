@@ -3,6 +3,7 @@ package flow
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"maps"
 	"slices"
 
@@ -40,6 +41,9 @@ type NewBenchmark struct {
 	VersionLabel string
 }
 
+// maxDescription is how many bytes the description of anything may have.
+const maxDescription = 10_000
+
 // jobBenchmark is the kind of job that builds a benchmark.
 const jobBenchmark = "createBenchmark"
 
@@ -56,6 +60,9 @@ func (f *Flow) CreateBenchmark(ctx context.Context, caller remuda.Caller, n NewB
 	}
 	b := store.Benchmark{Description: n.Description, Parent: n.Source.Parent, VersionLabel: n.VersionLabel}
 	if b.Name, err = checkName("benchmark", n.Name); err != nil {
+		return made, err
+	}
+	if err := errors.Join(checkOptional("description", n.Description, maxDescription), checkOptional("version label", n.VersionLabel, maxName)); err != nil {
 		return made, err
 	}
 	if b.Metadata, err = orEmptyObject("a benchmark's metadata", n.Metadata); err != nil {
@@ -343,6 +350,11 @@ func (f *Flow) ChangeBenchmark(ctx context.Context, caller remuda.Caller, id str
 	}
 	if change.Name != nil {
 		if *change.Name, err = checkName("benchmark", *change.Name); err != nil {
+			return b, err
+		}
+	}
+	if change.Description != nil {
+		if err := checkOptional("description", *change.Description, maxDescription); err != nil {
 			return b, err
 		}
 	}

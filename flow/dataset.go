@@ -15,8 +15,8 @@ const maxName = 500
 // checkName returns a name without surrounding spaces; invalid if nothing is left or it is too long.
 func checkName(what, name string) (string, error) {
 	name = strings.TrimSpace(name)
-	if name == "" || len(name) > maxName {
-		return "", remuda.Errorf(remuda.Invalid, "a %s needs a name of 1 to %d bytes", what, maxName)
+	if name == "" || len(name) > maxName || strings.ContainsRune(name, 0) {
+		return "", remuda.Errorf(remuda.Invalid, "a %s needs a name of 1 to %d bytes, none of them zero", what, maxName)
 	}
 	return name, nil
 }

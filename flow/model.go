@@ -35,8 +35,8 @@ func (f *Flow) CreateModel(ctx context.Context, caller remuda.Caller, n NewModel
 	if n.Name, err = checkName("model", n.Name); err != nil {
 		return made, err
 	}
-	if len(n.ReferenceID) > maxName || strings.ContainsRune(n.ReferenceID, 0) {
-		return made, remuda.Errorf(remuda.Invalid, "a model's reference id has at most %d bytes, and none of them zero", maxName)
+	if err := checkOptional("reference id", n.ReferenceID, maxName); err != nil {
+		return made, err
 	}
 	if n.Metadata, err = orEmptyObject("a model's metadata", n.Metadata); err != nil {
 		return made, err
@@ -58,6 +58,14 @@ func (f *Flow) CreateModel(ctx context.Context, caller remuda.Caller, n NewModel
 		return tx.AddTrainedSlices(made.ID, n.TrainedSlices)
 	})
 	return made, err
+}
+
+// checkOptional is checkText for a text that may be missing.
+func checkOptional(name, text string, most int) error {
+	if text == "" {
+		return nil
+	}
+	return checkText(name, text, most)
 }
 
 // orEmptyObject returns JSON that is an object, an empty one for nothing and for null.

@@ -59,6 +59,9 @@ func newRun(tx *store.Tx, model store.Model, dataset string, n NewRun) (store.Ru
 	if err != nil {
 		return store.Run{}, err
 	}
+	if err := checkOptional("reference id", n.ReferenceID, maxName); err != nil {
+		return store.Run{}, err
+	}
 	return tx.CreateRun(store.Run{Model: model.ID, Dataset: dataset, Name: name, ReferenceID: n.ReferenceID, Metadata: n.Metadata})
 }
 

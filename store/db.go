@@ -3,9 +3,12 @@ package store
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"net"
 	"net/url"
 	"path/filepath"
 	"runtime"
@@ -43,24 +46,30 @@ type Options struct {
 	Now    func() time.Time // time.Now if nil
 	Logger *slog.Logger     // silent if nil
 	Schema int64            // migrate up to this number only, to restore what an older program kept; the newest if 0
+
+	Patience Patience // with PostgreSQL; some time that is far more than enough if zero
 }
 
 // DB is the database of one server. Its methods may be called from many goroutines.
 type DB struct {
-	dialect Dialect
-	write   *sql.DB // one connection with SQLite, which has one writer at a time
-	read    *sql.DB
-	ids     *remuda.IDs
-	now     func() time.Time
-	log     *slog.Logger
-	jobs    Enqueuer
+	dialect  Dialect
+	write    *sql.DB // one connection with SQLite, which has one writer at a time
+	read     *sql.DB
+	ids      *remuda.IDs
+	now      func() time.Time
+	log      *slog.Logger
+	jobs     Enqueuer
+	patience Patience
 }
 
 // Open opens a database: a postgres:// URL, or the path of an SQLite file, which
 // is made if it is missing. It brings the tables up to this program's schema;
 // those of a newer program are a conflict. unavailable if it can't be reached.
 func Open(ctx context.Context, location string, o Options) (*DB, error) {
-	db := &DB{now: o.Now, log: o.Logger}
+	db := &DB{now: o.Now, log: o.Logger, patience: o.Patience}
+	if db.patience == (Patience{}) {
+		db.patience = usualPatience
+	}
 	if db.now == nil {
 		db.now = time.Now
 	}
@@ -147,6 +156,7 @@ type Tx struct {
 	sql     *sql.Tx
 	db      *DB
 	dialect Dialect
+	watch   *watch
 
 	Caller remuda.Caller
 	Now    time.Time // of the transaction, in whole milliseconds: what it writes bears this time
@@ -175,19 +185,25 @@ func (db *DB) Write(ctx context.Context, caller remuda.Caller, fn func(*Tx) erro
 }
 
 func (db *DB) run(ctx context.Context, pool *sql.DB, o *sql.TxOptions, caller remuda.Caller, fn func(*Tx) error) (err error) {
+	ctx, w := db.watched(ctx)
+	defer w.end()
+	defer func() { err = silent(ctx, err) }()
 	begun, err := pool.BeginTx(ctx, o)
+	w.answered()
 	if err != nil {
 		return failure("begin a transaction", err)
 	}
 	defer func() {
+		w.ask()
 		if undo := begun.Rollback(); undo != nil && !errors.Is(undo, sql.ErrTxDone) {
 			db.log.WarnContext(ctx, "undo a transaction", "error", undo)
 		}
 	}()
-	tx := &Tx{ctx: ctx, sql: begun, db: db, dialect: db.dialect, Caller: caller, Now: db.now().UTC().Truncate(time.Millisecond)}
+	tx := &Tx{ctx: ctx, sql: begun, db: db, dialect: db.dialect, watch: w, Caller: caller, Now: db.now().UTC().Truncate(time.Millisecond)}
 	if err := fn(tx); err != nil {
 		return err
 	}
+	w.ask()
 	if err := begun.Commit(); err != nil {
 		return failure("commit a transaction", err)
 	}
@@ -199,7 +215,9 @@ func (tx *Tx) NewID(prefix string) string { return tx.db.ids.New(prefix) }
 
 // exec runs a statement and returns how many rows it touched.
 func (tx *Tx) exec(query string, args ...any) (int64, error) {
+	tx.watch.ask()
 	result, err := tx.sql.ExecContext(tx.ctx, query, args...)
+	tx.watch.answered()
 	if err != nil {
 		return 0, failure("write to the database", err)
 	}
@@ -219,12 +237,14 @@ func all[T any](tx *Tx, scan func(rowScanner) (T, error), query string, args ...
 
 // each hands every row of a query to do, in the query's order, and ends with its first error.
 func each[T any](tx *Tx, scan func(rowScanner) (T, error), do func(T) error, query string, args ...any) (err error) {
+	tx.watch.ask()
 	rows, err := tx.sql.QueryContext(tx.ctx, query, args...)
+	tx.watch.answered()
 	if err != nil {
 		return failure("read from the database", err)
 	}
 	defer func() { err = errors.Join(err, failure("read from the database", rows.Close())) }()
-	for rows.Next() {
+	for tx.next(rows) {
 		row, err := scan(rows)
 		if err != nil {
 			return failure("read from the database", err)
@@ -236,9 +256,18 @@ func each[T any](tx *Tx, scan func(rowScanner) (T, error), do func(T) error, que
 	return failure("read from the database", rows.Err())
 }
 
+// next goes to a query's next row.
+func (tx *Tx) next(rows *sql.Rows) bool {
+	tx.watch.ask()
+	defer tx.watch.answered()
+	return rows.Next()
+}
+
 // one returns the only row of a query; not_found, with what as the name of what is missing, if there is none.
 func one[T any](tx *Tx, what string, scan func(rowScanner) (T, error), query string, args ...any) (T, error) {
+	tx.watch.ask()
 	row, err := scan(tx.sql.QueryRowContext(tx.ctx, query, args...))
+	tx.watch.answered()
 	if errors.Is(err, sql.ErrNoRows) {
 		return row, remuda.Errorf(remuda.NotFound, "there is no %s", what)
 	}
@@ -310,6 +339,9 @@ func classify(err error) (code remuda.Code, hint string) {
 		return remuda.Internal, ""
 	}
 	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
+		if e.Code == "22021" { // a NUL, or what is no UTF-8
+			return remuda.Invalid, "leave out characters that no text can hold"
+		}
 		switch e.Code[:2] {
 		case "23":
 			return remuda.Conflict, ""
@@ -318,10 +350,26 @@ func classify(err error) (code remuda.Code, hint string) {
 		}
 		return remuda.Internal, ""
 	}
-	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok || errors.Is(err, sql.ErrConnDone) {
+	if lost(err) {
 		return remuda.Unavailable, "look whether the database runs and its address is right"
 	}
 	return remuda.Internal, ""
+}
+
+// lost says whether there is no connection to the database, or no longer.
+func lost(err error) bool {
+	if _, refused := errors.AsType[*pgconn.ConnectError](err); refused {
+		return true
+	}
+	if _, network := errors.AsType[net.Error](err); network {
+		return true
+	}
+	for _, cause := range []error{sql.ErrConnDone, driver.ErrBadConn, io.EOF, io.ErrUnexpectedEOF, net.ErrClosed, syscall.ECONNRESET, syscall.EPIPE} {
+		if errors.Is(err, cause) {
+			return true
+		}
+	}
+	return pgconn.SafeToRetry(err) // nothing was sent
 }
 
 // collided says whether two transactions met and one had to give way.

@@ -82,21 +82,23 @@ func (tx *Tx) DeletedRuns(model string) ([]string, error) {
 // its user says: of every model if it is "".
 func (tx *Tx) TrainedSlices(model string) (map[string][]string, error) {
 	found := make(map[string][]string)
-	return found, tx.eachPair(found, "SELECT t.model, t.slice FROM trained_slice t JOIN model m ON m.id = t.model WHERE m.world = $1 AND ($2 = '' OR t.model = $2) ORDER BY t.model, t.slice", model)
+	return found, tx.eachPair(found, "SELECT t.model, t.slice FROM trained_slice t JOIN model m ON m.id = t.model WHERE m.world = $1 AND ($2 = '' OR t.model = $2) ORDER BY t.model, t.slice",
+		tx.Caller.World, model)
 }
 
 // ModelTags returns the tags of every model of the caller's world.
 func (tx *Tx) ModelTags() (map[string][]string, error) {
 	found := make(map[string][]string)
-	return found, tx.eachPair(found, "SELECT t.subject, t.name FROM tag t JOIN model m ON m.id = t.subject WHERE m.world = $1 AND $2 = $2 ORDER BY t.subject, t.name", "")
+	return found, tx.eachPair(found, "SELECT t.subject, t.name FROM tag t JOIN model m ON m.id = t.subject WHERE m.world = $1 ORDER BY t.subject, t.name", tx.Caller.World)
 }
 
-func (tx *Tx) eachPair(into map[string][]string, query, arg string) error {
+// eachPair gathers the second column of a query by the first.
+func (tx *Tx) eachPair(into map[string][]string, query string, args ...any) error {
 	type pair struct{ key, value string }
 	return each(tx, func(row rowScanner) (p pair, err error) {
 		err = row.Scan(&p.key, &p.value)
 		return p, err
-	}, func(p pair) error { into[p.key] = append(into[p.key], p.value); return nil }, query, tx.Caller.World, arg)
+	}, func(p pair) error { into[p.key] = append(into[p.key], p.value); return nil }, query, args...)
 }
 
 // AddTrainedSlices notes slices that a model was trained on; those that are noted stay.

@@ -77,6 +77,10 @@ func TestModelsAreKept(t *testing.T) {
 	}
 	a.refuse(http.StatusConflict, "m/1", "POST", "models/add", `{"name":"again","reference_id":"m/1","metadata":{}}`)
 	a.refuse(http.StatusBadRequest, "name", "POST", "models/add", `{"name":" ","reference_id":"x","metadata":{}}`)
+	a.refuse(http.StatusBadRequest, "name", "POST", "models/add", `{"name":"a\u0000","reference_id":"x","metadata":{}}`)
+	a.refuse(http.StatusBadRequest, "reference id", "POST", "models/add", `{"name":"a","reference_id":"\u0000","metadata":{}}`)
+	a.refuse(http.StatusBadRequest, "metadata", "POST", "models/add", `{"name":"a","reference_id":"x","metadata":[]}`)
+	a.refuse(http.StatusBadRequest, "NUL", "GET", "model/%00", "")
 	a.refuse(http.StatusNotFound, "slc_none", "POST", "models/add", `{"name":"x","reference_id":"x","metadata":{},"trained_slice_ids":["slc_none"]}`)
 	a.refuse(http.StatusNotFound, "prj_none", "GET", "model/prj_none", "")
 

@@ -203,6 +203,9 @@ func (t *route) params(path []string) (map[string]string, error) {
 		if err != nil {
 			return nil, remuda.Errorf(remuda.Invalid, "read the path: %w", err)
 		}
+		if strings.ContainsRune(value, 0) {
+			return nil, remuda.Errorf(remuda.Invalid, "read the path: it has a NUL character in it")
+		}
 		params[name] = value
 	}
 	return params, nil

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"regexp"
 	"sync"
@@ -136,7 +137,7 @@ func (q *Queue) Enqueue(ctx context.Context, tx *sql.Tx, kind string, args any, 
 	}
 	inserted, err := q.enqueue.InsertTx(ctx, tx, jobArgs{kind, raw}, &river.InsertOpts{Queue: q.lane(kind), ScheduledAt: at})
 	if err != nil {
-		return 0, remuda.Errorf(remuda.Internal, "enqueue %s job: %w", kind, err)
+		return 0, fmt.Errorf("enqueue %s job: %w", kind, err) // the store knows its database's errors
 	}
 	return inserted.Job.ID, nil
 }

@@ -3,7 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
-	"database/sql/driver"
+	sqldriver "database/sql/driver"
 	"errors"
 	"fmt"
 	"io"
@@ -184,14 +184,13 @@ func (db *DB) Write(ctx context.Context, caller remuda.Caller, fn func(*Tx) erro
 	}
 }
 
-func (db *DB) run(ctx context.Context, pool *sql.DB, o *sql.TxOptions, caller remuda.Caller, fn func(*Tx) error) (err error) {
+func (db *DB) run(ctx context.Context, pool *sql.DB, o *sql.TxOptions, caller remuda.Caller, fn func(*Tx) error) error {
 	ctx, w := db.watched(ctx)
 	defer w.end()
-	defer func() { err = silent(ctx, err) }()
 	begun, err := pool.BeginTx(ctx, o)
 	w.answered()
 	if err != nil {
-		return failure("begin a transaction", err)
+		return silent(ctx, failure("begin a transaction", err))
 	}
 	defer func() {
 		w.ask()
@@ -201,11 +200,11 @@ func (db *DB) run(ctx context.Context, pool *sql.DB, o *sql.TxOptions, caller re
 	}()
 	tx := &Tx{ctx: ctx, sql: begun, db: db, dialect: db.dialect, watch: w, Caller: caller, Now: db.now().UTC().Truncate(time.Millisecond)}
 	if err := fn(tx); err != nil {
-		return err
+		return silent(ctx, err)
 	}
 	w.ask()
 	if err := begun.Commit(); err != nil {
-		return failure("commit a transaction", err)
+		return silent(ctx, failure("commit a transaction", err))
 	}
 	return nil
 }
@@ -364,7 +363,7 @@ func lost(err error) bool {
 	if _, network := errors.AsType[net.Error](err); network {
 		return true
 	}
-	for _, cause := range []error{sql.ErrConnDone, driver.ErrBadConn, io.EOF, io.ErrUnexpectedEOF, net.ErrClosed, syscall.ECONNRESET, syscall.EPIPE} {
+	for _, cause := range []error{sql.ErrConnDone, sqldriver.ErrBadConn, io.EOF, io.ErrUnexpectedEOF, net.ErrClosed, syscall.ECONNRESET, syscall.EPIPE} {
 		if errors.Is(err, cause) {
 			return true
 		}

@@ -75,7 +75,7 @@ func (tx *Tx) dumpTable(name string, table func(string, []string) error, row fun
 	if err := table(name, columns); err != nil {
 		return err
 	}
-	for rows.Next() {
+	for tx.next(rows) {
 		if err := rows.Scan(into...); err != nil {
 			return failure("read from the database", err)
 		}
@@ -212,9 +212,9 @@ func (tx *Tx) requeue() error {
 		return err
 	}
 	for _, j := range waiting {
-		number, err := tx.db.jobs.Enqueue(tx.ctx, tx.sql, j.Type, JobRef{Job: j.ID}, time.Time{})
+		number, err := tx.enqueue(j.Type, JobRef{Job: j.ID}, time.Time{})
 		if err != nil {
-			return failure("queue a job", err)
+			return err
 		}
 		if _, err := tx.exec("UPDATE job SET status = 'waiting', queue_id = $2 WHERE id = $1", j.ID, number); err != nil {
 			return err

@@ -67,8 +67,8 @@ func (tx *Tx) NewJob(kind, dataset string, args any, total int64) (Job, error) {
 		ID: tx.NewID("job"), World: tx.Caller.World, Type: kind, Dataset: dataset, Status: JobWaiting, Args: text, Result: json.RawMessage("null"),
 		Total: total, CreatedAt: tx.Now, CreatedBy: tx.Caller.Author(), UpdatedAt: tx.Now,
 	}
-	if j.QueueID, err = tx.db.jobs.Enqueue(tx.ctx, tx.sql, kind, JobRef{Job: j.ID}, time.Time{}); err != nil {
-		return Job{}, failure("queue a job", err)
+	if j.QueueID, err = tx.enqueue(kind, JobRef{Job: j.ID}, time.Time{}); err != nil {
+		return Job{}, err
 	}
 	_, err = tx.exec(`INSERT INTO job (`+jobColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`,
 		j.ID, j.World, j.Type, j.Dataset, j.Status, string(j.Args), string(j.Result), j.Problem, j.Done, j.Total, j.QueueID, millis(j.CreatedAt), j.CreatedBy, millis(j.UpdatedAt))
@@ -78,8 +78,15 @@ func (tx *Tx) NewJob(kind, dataset string, args any, total int64) (Job, error) {
 // Enqueue puts work into the queue that has no job's row, since a row of
 // another table says how far it is: due at a time or, if that is zero, now.
 func (tx *Tx) Enqueue(kind string, args any, at time.Time) error {
-	_, err := tx.db.jobs.Enqueue(tx.ctx, tx.sql, kind, args, at)
-	return failure("queue work", err)
+	_, err := tx.enqueue(kind, args, at)
+	return err
+}
+
+func (tx *Tx) enqueue(kind string, args any, at time.Time) (int64, error) {
+	tx.watch.ask()
+	defer tx.watch.answered()
+	number, err := tx.db.jobs.Enqueue(tx.ctx, tx.sql, kind, args, at)
+	return number, failure("queue a job", err)
 }
 
 // Job returns a job of the caller's world.

@@ -24,9 +24,8 @@ func (db *DB) migrate(ctx context.Context, upTo int64) error {
 	if err != nil {
 		return remuda.Errorf(remuda.Internal, "list the migrations: %w", err)
 	}
-	_, err = db.write.ExecContext(ctx, "CREATE TABLE IF NOT EXISTS schema_version (version BIGINT PRIMARY KEY, name TEXT NOT NULL, applied_at BIGINT NOT NULL)")
-	if err != nil {
-		return failure("prepare the database", err)
+	if err := db.prepare(ctx); err != nil {
+		return err
 	}
 	newest := int64(0)
 	for _, name := range names {
@@ -69,12 +68,30 @@ func (db *DB) SchemaVersion(ctx context.Context) (int64, error) {
 	return version, failure("read the schema's version", err)
 }
 
+// prepare makes the table of migrations.
+func (db *DB) prepare(ctx context.Context) error {
+	return db.Write(ctx, remuda.Caller{}, func(tx *Tx) error {
+		if err := tx.lockMigrations(); err != nil { // IF NOT EXISTS fails where two do it at once
+			return err
+		}
+		_, err := tx.exec("CREATE TABLE IF NOT EXISTS schema_version (version BIGINT PRIMARY KEY, name TEXT NOT NULL, applied_at BIGINT NOT NULL)")
+		return err
+	})
+}
+
+// lockMigrations waits for other servers that change tables, as long as that takes.
+func (tx *Tx) lockMigrations() error {
+	if tx.dialect != Postgres {
+		return nil
+	}
+	_, err := tx.sql.ExecContext(tx.ctx, "SELECT pg_advisory_xact_lock($1)", migrationLock)
+	return failure("wait for another server that prepares the database", err)
+}
+
 func (db *DB) apply(ctx context.Context, name string, version int64) error {
 	return db.Write(ctx, remuda.Caller{}, func(tx *Tx) error {
-		if tx.dialect == Postgres {
-			if _, err := tx.exec("SELECT pg_advisory_xact_lock($1)", migrationLock); err != nil {
-				return err
-			}
+		if err := tx.lockMigrations(); err != nil {
+			return err
 		}
 		_, err := one(tx, "migration", scalar[int64], "SELECT version FROM schema_version WHERE version = $1", version)
 		if remuda.CodeOf(err) != remuda.NotFound {

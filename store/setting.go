@@ -24,7 +24,11 @@ func (tx *Tx) Secret(name string) ([]byte, error) {
 	if remuda.CodeOf(err) == remuda.NotFound {
 		secret := make([]byte, 32)
 		_, _ = rand.Read(secret) // never fails: it ends the process if the system has no randomness
-		return secret, tx.SetSetting(name, hex.EncodeToString(secret))
+		_, err = tx.exec("INSERT INTO setting (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING", name, hex.EncodeToString(secret))
+		if err != nil {
+			return nil, err
+		}
+		text, err = tx.Setting(name) // another server's, if that came first
 	}
 	if err != nil {
 		return nil, err

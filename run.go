@@ -14,8 +14,9 @@ const (
 // Spec is what a child process is told to do. It names local paths only.
 type Spec struct {
 	Engine  EngineSpec   `json:"engine"`
-	Train   *TrainSpec   `json:"train,omitempty"`   // exactly one of the two is set
+	Train   *TrainSpec   `json:"train,omitempty"`   // exactly one of the three is set
 	Predict *PredictSpec `json:"predict,omitempty"` //
+	Embed   *EmbedSpec   `json:"embed,omitempty"`   //
 }
 
 // EngineSpec says which engine to open and how.
@@ -48,6 +49,16 @@ type PredictSpec struct {
 	MinScore   float64    `json:"min_score"` // detections below are left out; torchvision's 0.05 is the model's own limit
 }
 
+// EmbedSpec asks for the vectors of images, in order: what a backbone's last
+// feature map is on average, scaled to length 1.
+type EmbedSpec struct {
+	Arch    string   `json:"arch"`    // whose backbone it is
+	Weights string   `json:"weights"` // a file of a detector's weights, or of a classifier with the same backbone
+	SHA256  string   `json:"sha256"`  // of that file, hex: others are refused
+	Side    int      `json:"side"`    // pixels that an image's sides are squeezed to, 32 to 1024
+	Files   []string `json:"files"`
+}
+
 // Event is one line that a child prints. Exactly one field is set.
 type Event struct {
 	Start     *StartEvent     `json:"start,omitempty"`
@@ -55,6 +66,7 @@ type Event struct {
 	Epoch     *EpochEvent     `json:"epoch,omitempty"`
 	Save      *SaveEvent      `json:"save,omitempty"`
 	Detection *DetectionEvent `json:"detection,omitempty"`
+	Embedding *EmbeddingEvent `json:"embedding,omitempty"`
 	Done      *DoneEvent      `json:"done,omitempty"`
 	Fail      *FailEvent      `json:"fail,omitempty"` // the last event of a run that failed with a reason
 }
@@ -112,6 +124,13 @@ type DetectionEvent struct {
 	Height      int          `json:"height"`
 	Annotations []Annotation `json:"annotations"` // best first; CategoryID, Box and Confidence are set
 	Error       string       `json:"error,omitempty"`
+}
+
+// EmbeddingEvent is the vector of one image, or why there is none.
+type EmbeddingEvent struct {
+	Index  int       `json:"index"`            // into EmbedSpec.Files
+	Vector []float32 `json:"vector,omitempty"` // of length 1; JSON keeps every bit of it
+	Error  string    `json:"error,omitempty"`
 }
 
 // DoneEvent is the last event of a child that did what it was told.

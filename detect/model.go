@@ -26,6 +26,15 @@ type backbone interface {
 	forward(x *tensor.Tensor) []*tensor.Tensor
 }
 
+// newBody declares an architecture's backbone and returns the channels of its
+// feature maps.
+func newBody(s *store, arch architecture, trainable int) (backbone, []int) {
+	if arch.mobile {
+		return newMobileNet(s, trainable)
+	}
+	return newResNet(s, trainable)
+}
+
 // New makes a model with random weights, drawn as torchvision initializes
 // them, from a generator that gives the same numbers everywhere. Frozen batch
 // norm starts as the identity. The error is coded remuda.Invalid.
@@ -36,12 +45,8 @@ func New(e *tensor.Engine, c Config, seed uint64) (*Model, error) {
 	arch, _ := architectureOf(c.Arch)
 	s := newStore(e, c.Precision, seed)
 	m := &Model{engine: e, config: c, arch: arch, store: s}
-	var channels []int
-	if arch.mobile {
-		m.body, channels = newMobileNet(s, c.TrainableLayers)
-	} else {
-		m.body, channels = newResNet(s, c.TrainableLayers)
-	}
+	body, channels := newBody(s, arch, c.TrainableLayers)
+	m.body = body
 	m.pyramid = newPyramid(s, channels)
 	m.rpn = newRPN(s, 3*len(arch.anchorSizes[0]))
 	m.heads = newRoIHeads(s, c.Categories+1)

@@ -64,7 +64,13 @@ func work(ctx context.Context, text []byte, emit func(remuda.Event) error) error
 	if err := json.Unmarshal(text, &spec); err != nil {
 		return remuda.Errorf(remuda.Invalid, "decode the spec: %w", err)
 	}
-	if (spec.Train == nil) == (spec.Predict == nil) {
+	asked := 0
+	for _, wanted := range []bool{spec.Train != nil, spec.Predict != nil, spec.Embed != nil} {
+		if wanted {
+			asked++
+		}
+	}
+	if asked != 1 {
 		return remuda.Errorf(remuda.Invalid, "the spec asks for nothing, or for two things")
 	}
 	engine, err := tensor.Open(spec.Engine.Shim, tensor.Options{Threads: spec.Engine.Threads, Device: spec.Engine.Device})
@@ -72,10 +78,29 @@ func work(ctx context.Context, text []byte, emit func(remuda.Event) error) error
 		return coded(err)
 	}
 	defer engine.Close()
-	if spec.Train != nil {
+	switch {
+	case spec.Train != nil:
 		return train.Run(ctx, engine, *spec.Train, emit)
+	case spec.Embed != nil:
+		return embed(ctx, engine, *spec.Embed, emit)
 	}
 	return predict(ctx, engine, spec, emit)
+}
+
+func embed(ctx context.Context, engine *tensor.Engine, spec remuda.EmbedSpec, emit func(remuda.Event) error) error {
+	begin := time.Now()
+	embedder, err := deploy.OpenEmbedder(engine, spec)
+	if err != nil {
+		return err
+	}
+	err = emit(remuda.Event{Start: &remuda.StartEvent{Engine: engine.Version(), Items: len(spec.Files)}})
+	if err != nil {
+		return err
+	}
+	if err := embedder.Run(ctx, spec.Files, emit); err != nil {
+		return fmt.Errorf("make vectors of images: %w", err)
+	}
+	return emit(remuda.Event{Done: &remuda.DoneEvent{Seconds: time.Since(begin).Seconds()}})
 }
 
 func predict(ctx context.Context, engine *tensor.Engine, spec remuda.Spec, emit func(remuda.Event) error) error {

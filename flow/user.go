@@ -251,8 +251,12 @@ type FirstLogin struct {
 }
 
 // FirstStart makes the user admin with a random password and a key of theirs
-// for the live world, on a server that has no user; nil on every other.
+// for the live world, on a server that has no user; nil on every other. On all
+// it makes the secret of URLs, so that who reads later never has to write.
 func (f *Flow) FirstStart(ctx context.Context) (*FirstLogin, error) {
+	if _, err := f.Signer(ctx); err != nil {
+		return nil, err
+	}
 	caller := Local(remuda.Live)
 	var users int64
 	err := f.DB.Read(ctx, caller, func(tx *store.Tx) (err error) {

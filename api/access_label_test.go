@@ -31,6 +31,7 @@ func labelThings(tx *store.Tx, ids map[string]string) error {
 	state, _ := label.NewTask(tx.NewTaskID(), b.Batch, "", tx.Now)
 	t := store.Task{Task: state, World: remuda.Live, ProjectID: p.ID, BatchID: b.ID, Type: store.ImageAnnotation}
 	t.Params = json.RawMessage(`{"geometries":{"box":{"objects_to_annotate":["horse"]}}}`)
+	ids["type"] = store.ImageAnnotation
 	ids["project"], ids["batch"], ids["group"], ids["quality"], ids["task"] = p.ID, b.ID, g.ID, q.ID, t.ID
 	return tx.AddTasks([]store.Task{t})
 }

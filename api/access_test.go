@@ -41,6 +41,8 @@ func rules(t *testing.T) map[string]rule {
 		r := rule{least, fields[1], fields[2], "{}", both}
 		if _, body, ok := strings.Cut(line, " {\""); ok {
 			r.body = `{"` + body
+		} else if _, body, ok := strings.Cut(line, " ["); ok {
+			r.body = "[" + body
 		}
 		route := r.method + " " + r.pattern
 		if _, twice := found[route]; twice {

@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"strconv"
-	"strings"
 	"time"
 
 	"remuda"
@@ -62,7 +61,7 @@ func callBackTask(tx *store.Tx, t store.Task, b store.Batch, events []label.Even
 
 // callBack adds a callback, if there is an address to call.
 func callBack(tx *store.Tx, c store.Callback) error {
-	if !strings.HasPrefix(c.URL, "http://") && !strings.HasPrefix(c.URL, "https://") {
+	if !isWeb(c.URL) {
 		return nil // none, or a mail address: this server sends no mail
 	}
 	_, err := tx.AddCallback(workCallback, c)
@@ -198,7 +197,7 @@ func (f *Flow) ResendCallback(ctx context.Context, caller remuda.Caller, ref str
 		if err != nil {
 			return err
 		}
-		if !strings.HasPrefix(t.Callback, "http") {
+		if !isWeb(t.Callback) {
 			return remuda.Errorf(remuda.Invalid, "task %s has no callback_url", id)
 		}
 		event := label.EventCompleted

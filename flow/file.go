@@ -8,6 +8,7 @@ import (
 	"io"
 	"mime"
 	"slices"
+	"strings"
 
 	"remuda"
 	"remuda/blob"
@@ -38,6 +39,11 @@ func newUUID() string {
 // FileURL returns what tasks name a file by.
 func FileURL(file store.File) string { return fileScheme + "remuda/" + file.ID }
 
+// isWeb says whether an address is one of the web.
+func isWeb(url string) bool {
+	return strings.HasPrefix(url, "http://") || strings.HasPrefix(url, "https://")
+}
+
 // StoredFile is the bytes of a file that nothing names yet.
 type StoredFile struct {
 	ref  blob.Ref
@@ -62,6 +68,9 @@ func (f *Flow) StoreFile(ctx context.Context, caller remuda.Caller, r io.Reader)
 func (f *Flow) ImportFile(ctx context.Context, caller remuda.Caller, n NewFile, url string) (made store.File, err error) {
 	if err := caller.Need(remuda.Manager); err != nil {
 		return made, err
+	}
+	if !isWeb(url) {
+		return made, remuda.Errorf(remuda.Invalid, "%.200q cannot be fetched", url).WithHint("give an address that begins with https:// or http://")
 	}
 	if f.Fetcher == nil {
 		return made, remuda.Errorf(remuda.Unavailable, "fetch %.200s: this server fetches nothing", url)

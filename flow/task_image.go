@@ -59,7 +59,7 @@ func imageOf(tx *store.Tx, item string, params Params) (image store.TaskImage, e
 			image.Blob = "" // it is no image, which the job will say
 		}
 	case tx.Caller.World == remuda.Test: // nobody will look at it
-	case !strings.HasPrefix(image.Attachment, "http://") && !strings.HasPrefix(image.Attachment, "https://"):
+	case !isWeb(image.Attachment):
 		return image, remuda.Errorf(remuda.Invalid, "Parameter is invalid, reason: \"attachment\" %.200q cannot be fetched", image.Attachment).
 			WithHint("give an address that begins with https:// or http://, or upload the file and give its attachment_url")
 	}
@@ -146,7 +146,7 @@ func (f *Flow) taskImage(ctx context.Context, caller remuda.Caller, t store.Task
 		}
 		url = item.ImageURL
 	}
-	if !strings.HasPrefix(url, "http://") && !strings.HasPrefix(url, "https://") {
+	if !isWeb(url) {
 		return Image{Err: remuda.Errorf(remuda.Invalid, "%.200s is no image", url)}, nil
 	}
 	if image, err = f.fetchImage(ctx, url); err != nil || image.Err != nil {

@@ -8,6 +8,18 @@ import (
 	"remuda/wire"
 )
 
+// Boxes returns a page of boxes, annotations and predictions, that a filter of
+// boxes chooses.
+func (c *Client) Boxes(ctx context.Context, dataset string, search Search, page Page) (wire.Boxes, error) {
+	return get[wire.Boxes](ctx, c, "/datasets"+id(dataset)+"/boxes", search.query(page.query()))
+}
+
+// CountBoxes returns how many boxes a filter of boxes chooses.
+func (c *Client) CountBoxes(ctx context.Context, dataset string, search Search) (int64, error) {
+	n, err := get[wire.Count](ctx, c, "/datasets"+id(dataset)+"/boxes/count", search.query(url.Values{}))
+	return n.Count, err
+}
+
 // Annotations returns an item's ground truth, now or, if at is set, as it was then.
 func (c *Client) Annotations(ctx context.Context, item string, at wire.Time) (wire.Annotations, error) {
 	return get[wire.Annotations](ctx, c, "/items"+id(item)+"/annotations", set(url.Values{}, "at", string(at)))

@@ -160,7 +160,7 @@ var notCalled = []string{"GET /api/v1/docs", "GET /api/v1/openapi.json"}
 
 func TestTheClientCallsEveryRoute(t *testing.T) {
 	s := newSite(t)
-	for _, part := range []func(*site){callSessions, callDatasets, callItems, callSlices, callLabels, callModels, callPeople} {
+	for _, part := range []func(*site){callSessions, callDatasets, callItems, callSlices, callLabels, callModels, callLabeling, callPeople} {
 		part(s)
 	}
 	for _, route := range s.all {
@@ -329,6 +329,22 @@ func callLabels(s *site) {
 	d := s.dataset("horses/a.jpg", "b.jpg")
 	for _, item := range s.items(d) {
 		must[wire.Annotations](t)(s.SaveAnnotations(ctx, item.ID, wire.SaveAnnotations{Annotations: []wire.Drawn{box("horse", 1.25, 2, 30.5, 40), box("cow", -3, 0, 10, 10)}}))
+	}
+	var boxes []string
+	for page := (client.Page{Limit: 1}); ; {
+		found := must[wire.Boxes](t)(s.Boxes(ctx, d, client.Search{Filter: "category = horse or width > 12"}, page))
+		for _, b := range found.Boxes {
+			boxes = append(boxes, found.Items[b.Item].ReferenceID+" "+b.Category)
+		}
+		if page.Cursor = found.Next; page.Cursor == "" {
+			break
+		}
+	}
+	if want := []string{"horses/a.jpg horse", "horses/a.jpg cow", "b.jpg horse", "b.jpg cow"}; !slices.Equal(boxes, want) {
+		t.Errorf("boxes: %v, want %v", boxes, want)
+	}
+	if n := must[int64](t)(s.CountBoxes(ctx, d, client.Search{Filter: "category = cow"})); n != 2 {
+		t.Errorf("%d cows", n)
 	}
 	findings := must[wire.Findings](t)(s.LintDataset(ctx, d))
 	var ids []string

@@ -78,3 +78,51 @@ func (s Search) dataset(tx *store.Tx) (string, error) {
 	}
 	return found.Dataset, err
 }
+
+// FilterBoxes returns at most limit current boxes, annotations and predictions,
+// that a filter of boxes chooses, behind a place in the order of their items
+// (Position -1 for all), and their items by id. No filter chooses all.
+func (f *Flow) FilterBoxes(ctx context.Context, caller remuda.Caller, search Search, after store.BoxCursor, limit int) (found []store.FoundBox, items map[string]store.Item, err error) {
+	if err := caller.Need(remuda.Reviewer); err != nil {
+		return nil, nil, err
+	}
+	filter, err := slice.Parse(search.Filter, slice.Boxes)
+	if err != nil {
+		return nil, nil, err
+	}
+	err = f.DB.Read(ctx, caller, func(tx *store.Tx) error {
+		dataset, err := search.dataset(tx)
+		if err != nil {
+			return err
+		}
+		if found, err = tx.FilterBoxes(dataset, search.Slice, filter, after, limit); err != nil {
+			return err
+		}
+		ids := make([]string, len(found))
+		for i, b := range found {
+			ids[i] = b.Annotation.Item
+		}
+		items, err = tx.ItemsByID(ids)
+		return err
+	})
+	return found, items, err
+}
+
+// CountBoxes returns how many boxes a search chooses.
+func (f *Flow) CountBoxes(ctx context.Context, caller remuda.Caller, search Search) (n int64, err error) {
+	if err := caller.Need(remuda.Reviewer); err != nil {
+		return 0, err
+	}
+	filter, err := slice.Parse(search.Filter, slice.Boxes)
+	if err != nil {
+		return 0, err
+	}
+	err = f.DB.Read(ctx, caller, func(tx *store.Tx) error {
+		dataset, err := search.dataset(tx)
+		if err == nil {
+			n, err = tx.CountFiltered(dataset, search.Slice, filter)
+		}
+		return err
+	})
+	return n, err
+}

@@ -39,6 +39,13 @@ type Annotations struct {
 	Annotations []Annotation `json:"annotations"`
 }
 
+// Boxes is a page of boxes, annotations and predictions.
+type Boxes struct {
+	Boxes []Annotation    `json:"boxes"`
+	Items map[string]Item `json:"items" doc:"The items that they are on, by id."`
+	Next  string          `json:"next,omitempty" doc:"Cursor of the next page; absent on the last."`
+}
+
 // Drawn is an annotation as someone drew it.
 type Drawn struct {
 	ID         string          `json:"id,omitempty" doc:"Of the one that it changes; absent for a new one."`

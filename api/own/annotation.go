@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 
+	"remuda/flow"
 	"remuda/geom"
 	"remuda/store"
 	"remuda/wire"
@@ -13,6 +14,14 @@ import (
 const maxSave = 32 << 20
 
 func (s *Server) annotationRoutes() {
+	handle(s, route{
+		at: "GET /datasets/{dataset}/boxes", id: "listBoxes", summary: "List boxes that a filter of boxes chooses",
+		about: "Annotations and predictions, item by item, a page at a time.",
+	}, s.boxes)
+	handle(s, route{at: "GET /datasets/{dataset}/boxes/count", id: "countBoxes", summary: "How many boxes a filter of boxes chooses"}, func(ctx context.Context, c *call, in *BoxSearch) (wire.Count, error) {
+		n, err := s.Flow.CountBoxes(ctx, c.caller, in.search())
+		return wire.Count{Count: n}, err
+	})
 	handle(s, route{
 		at: "GET /items/{item}/annotations", id: "listAnnotations", summary: "An item's ground truth, now or as it was at a time",
 	}, s.annotations)
@@ -25,6 +34,49 @@ func (s *Server) annotationRoutes() {
 		at: "POST /items/{item}/restore", id: "restoreItem", summary: "Make an item's ground truth what it was at a time",
 		about: "By new revisions; nothing of what was there since is lost.",
 	}, s.restoreItem)
+}
+
+// BoxSearch chooses boxes of a dataset.
+type BoxSearch struct {
+	OfDataset
+	Filter string `query:"filter" maxLength:"10000" doc:"Which boxes, in the filter language, such as: category = horse and width > 0.5 * item.width"`
+	Slice  string `query:"slice" doc:"Only those on members of this slice of the dataset."`
+}
+
+func (b BoxSearch) search() flow.Search {
+	return flow.Search{Dataset: b.Dataset, Slice: b.Slice, Filter: b.Filter}
+}
+
+func (s *Server) boxes(ctx context.Context, c *call, in *struct {
+	BoxSearch
+	Paging
+},
+) (out wire.Boxes, err error) {
+	after, err := in.place()
+	if err != nil {
+		return out, err
+	}
+	found, items, err := s.Flow.FilterBoxes(ctx, c.caller, in.search(), after, in.Limit+1)
+	if err != nil {
+		return out, err
+	}
+	found, more := cut(found, in.Limit)
+	if more {
+		last := found[len(found)-1]
+		out.Next = cursorOf(store.BoxCursor{Position: last.Position, ID: last.Annotation.ID})
+	}
+	out.Boxes, out.Items = make([]wire.Annotation, len(found)), make(map[string]wire.Item, len(items))
+	for i, b := range found {
+		out.Boxes[i] = wireAnnotation(b.Annotation)
+		item := b.Annotation.Item
+		if _, there := out.Items[item]; there {
+			continue
+		}
+		if out.Items[item], err = s.wireItem(ctx, items[item]); err != nil {
+			return out, err
+		}
+	}
+	return out, nil
 }
 
 func wireAnnotation(a store.Annotation) wire.Annotation {

@@ -3,9 +3,12 @@ package own
 import (
 	"encoding/base64"
 	"strconv"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"remuda"
+	"remuda/store"
 	"remuda/wire"
 )
 
@@ -32,6 +35,25 @@ func (p Paging) position() (int64, error) {
 		}
 	}
 	return 0, remuda.Errorf(remuda.Invalid, "%.80q is no cursor of this list", p.Cursor).WithHint("send what the page before gave as next")
+}
+
+// cursorOf is cursorAt for a place among boxes.
+func cursorOf(c store.BoxCursor) string {
+	return base64.RawURLEncoding.EncodeToString([]byte("b" + strconv.FormatInt(c.Position, 36) + "." + c.ID))
+}
+
+// place reads such a cursor; the place before all for none.
+func (p Paging) place() (store.BoxCursor, error) {
+	if p.Cursor == "" {
+		return store.BoxCursor{Position: -1}, nil
+	}
+	text, err := base64.RawURLEncoding.DecodeString(p.Cursor)
+	if position, id, ok := strings.Cut(strings.TrimPrefix(string(text), "b"), "."); err == nil && ok && text[0] == 'b' {
+		if n, err := strconv.ParseInt(position, 36, 64); err == nil && n >= 0 && !strings.ContainsRune(id, 0) && utf8.ValidString(id) {
+			return store.BoxCursor{Position: n, ID: id}, nil
+		}
+	}
+	return store.BoxCursor{}, remuda.Errorf(remuda.Invalid, "%.80q is no cursor of this list", p.Cursor).WithHint("send what the page before gave as next")
 }
 
 // cut returns at most limit of rows, of which one more was asked for, and whether there are more.

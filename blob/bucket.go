@@ -26,6 +26,8 @@ type bucket struct {
 	cloud *cloud.Bucket
 	name  string // for messages, without settings
 
+	patience time.Duration // with the service
+
 	// putting keeps removals away from uploads of this process. Keys that
 	// share one of the locks wait for each other a little; nothing more.
 	putting [256]sync.RWMutex
@@ -42,7 +44,7 @@ func openBucket(ctx context.Context, u *url.URL) (*bucket, error) {
 		return nil, remuda.Errorf(remuda.Invalid, "open the bucket %s: %w", name, err).
 			WithHint("write it like s3://NAME?region=REGION, or s3://NAME?endpoint=https://HOST for another service than Amazon's")
 	}
-	b := &bucket{cloud: opened, name: name}
+	b := &bucket{cloud: opened, name: name, patience: usualPatience}
 	if err := b.check(ctx); err != nil {
 		return nil, errors.Join(err, opened.Close())
 	}
@@ -73,9 +75,11 @@ func s3URL(u *url.URL) *url.URL {
 
 // check says whether the bucket is there and lets itself be listed.
 func (b *bucket) check(ctx context.Context) error {
+	ctx, w := b.wait(ctx)
+	defer w.end()
 	ok, err := b.cloud.IsAccessible(ctx)
 	if err != nil {
-		return b.failed("reach", err)
+		return b.failed(ctx, "reach", err)
 	}
 	if !ok {
 		return remuda.Errorf(remuda.Unavailable, "the bucket %s does not exist", b.name).
@@ -136,22 +140,30 @@ func (d *bucketDraft) commit(ctx context.Context, key string, _ bool) error {
 	l := d.bucket.lockOf(key)
 	l.RLock()
 	defer l.RUnlock()
-	err := d.bucket.cloud.Upload(ctx, key, d.file, &cloud.WriterOptions{ContentType: "application/octet-stream"})
+	ctx, w := d.bucket.wait(ctx)
+	defer w.end()
+	err := d.bucket.cloud.Upload(ctx, key, &patientFile{d.file, w}, &cloud.WriterOptions{ContentType: "application/octet-stream"})
 	if err != nil {
-		return d.bucket.failed("write to", err)
+		return d.bucket.failed(ctx, "write to", err)
 	}
 	return nil
 }
 
 func (b *bucket) open(ctx context.Context, key string) (io.ReadSeekCloser, object, error) {
+	ctx, w := b.wait(ctx)
 	r, err := b.cloud.NewReader(ctx, key, nil)
+	w.answered()
 	if err != nil {
-		return nil, object{}, b.absent(ctx, "read from", err)
+		err = b.absent(ctx, "read from", err)
+		w.end()
+		return nil, object{}, err
 	}
-	return r, object{key, r.Size(), r.ModTime()}, nil
+	return &patientBody{r, w}, object{key, r.Size(), r.ModTime()}, nil
 }
 
 func (b *bucket) stat(ctx context.Context, key string) (object, error) {
+	ctx, w := b.wait(ctx)
+	defer w.end()
 	a, err := b.cloud.Attributes(ctx, key)
 	if err != nil {
 		return object{}, b.absent(ctx, "read from", err)
@@ -171,6 +183,9 @@ func (b *bucket) touch(ctx context.Context, key string) error {
 		}
 		return nil
 	}
+	ctx, w := b.wait(ctx)
+	defer w.end()
+	w.copy()
 	if err := b.cloud.Copy(ctx, key, key, &cloud.CopyOptions{BeforeCopy: replace}); err != nil {
 		return b.absent(ctx, "write to", err)
 	}
@@ -188,6 +203,8 @@ func (b *bucket) removeBefore(ctx context.Context, key string, before time.Time)
 			return false, unlessNotFound(err)
 		}
 	}
+	ctx, w := b.wait(ctx)
+	defer w.end()
 	if err := b.cloud.Delete(ctx, key); err != nil {
 		return false, unlessNotFound(b.absent(ctx, "remove from", err))
 	}
@@ -196,8 +213,12 @@ func (b *bucket) removeBefore(ctx context.Context, key string, before time.Time)
 
 func (b *bucket) list(ctx context.Context, prefix string) iter.Seq2[object, error] {
 	return func(yield func(object, error) bool) {
+		ctx, w := b.wait(ctx)
+		defer w.end()
 		for it := b.cloud.List(&cloud.ListOptions{Prefix: prefix}); ; {
+			w.ask()
 			o, err := it.Next(ctx)
+			w.answered()
 			if err == io.EOF {
 				return
 			}
@@ -216,7 +237,7 @@ func (b *bucket) list(ctx context.Context, prefix string) iter.Seq2[object, erro
 // answer both alike.
 func (b *bucket) absent(ctx context.Context, action string, err error) error {
 	if gcerrors.Code(err) != gcerrors.NotFound {
-		return b.failed(action, err)
+		return b.failed(ctx, action, err)
 	}
 	if gone := b.check(ctx); gone != nil {
 		return gone
@@ -225,7 +246,10 @@ func (b *bucket) absent(ctx context.Context, action string, err error) error {
 }
 
 // failed gives an error of the service its code and says what to do.
-func (b *bucket) failed(action string, err error) error {
+func (b *bucket) failed(ctx context.Context, action string, err error) error {
+	if silent(ctx) {
+		return b.unanswered(action, err)
+	}
 	if isContext(err) {
 		return err
 	}

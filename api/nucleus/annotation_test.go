@@ -30,6 +30,12 @@ type annotated struct {
 func newAnnotated(t *testing.T, refs ...string) *annotated {
 	t.Helper()
 	f, caller := flowtest.New(t)
+	return newAnnotatedOn(t, f, caller, refs...)
+}
+
+// newAnnotatedOn is newAnnotated on a flow, such as one of flowtest.Open.
+func newAnnotatedOn(t *testing.T, f *flow.Flow, caller remuda.Caller, refs ...string) *annotated {
+	t.Helper()
 	server := httptest.NewServer(New(Server{
 		Flow:         f,
 		Authenticate: func(*http.Request) (remuda.Caller, error) { return caller, nil },

@@ -13,8 +13,10 @@ import (
 
 	"remuda"
 	"remuda/eval"
+	"remuda/flow"
 	"remuda/geom"
 	"remuda/internal/flowtest"
+	"remuda/internal/postgrestest"
 	"remuda/slice"
 	"remuda/store"
 )
@@ -29,11 +31,17 @@ type scene struct {
 
 func newScene(t *testing.T, items int) *scene {
 	t.Helper()
+	f, caller := flowtest.New(t)
+	return newSceneOn(t, f, caller, items)
+}
+
+func newSceneOn(t *testing.T, f *flow.Flow, caller remuda.Caller, items int) *scene {
+	t.Helper()
 	refs := make([]string, items)
 	for i := range refs {
 		refs[i] = fmt.Sprintf("dir/%03d.jpg", i)
 	}
-	s := &scene{annotated: newAnnotated(t, refs...)}
+	s := &scene{annotated: newAnnotatedOn(t, f, caller, refs...)}
 	s.model = s.annotated.model("m")
 	labels := []string{"horse", "pig", "cow"}
 	for i, label := range labels {
@@ -94,7 +102,15 @@ func (a *annotated) evaluation(path, body string) string {
 }
 
 func TestEvaluationsHaveTheNumbersOfTheCommandLine(t *testing.T) {
-	s := newScene(t, 30)
+	t.Run("sqlite", func(t *testing.T) { numbersOfTheCommandLine(t, newScene(t, 30)) })
+	t.Run("postgres", func(t *testing.T) {
+		f, caller := flowtest.Open(t, postgrestest.New(t))
+		numbersOfTheCommandLine(t, newSceneOn(t, f, caller, 30))
+	})
+}
+
+func numbersOfTheCommandLine(t *testing.T, s *scene) {
+	t.Helper()
 	all := 0.0
 	want, err := eval.Evaluate(s.truth, s.predicted, eval.Options{Threshold: &all, Bootstrap: -1})
 	if err != nil {

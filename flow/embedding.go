@@ -8,7 +8,6 @@ import (
 	"net/url"
 
 	"remuda"
-	"remuda/blob"
 	"remuda/store"
 )
 
@@ -23,17 +22,8 @@ const (
 	maxEmbeddingFile = 256 << 20 // bytes of one file of vectors
 	maxEmbeddingURLs = 1_000
 	maxDimension     = 16_384
-	embeddingBatch   = 200
 	embeddingsPath   = "/embeddings/"
 )
-
-// Embedder turns images into vectors, in the engine's child process.
-type Embedder interface {
-	// Dimension is how many numbers a vector has.
-	Dimension() int
-	// Embed calls done with the number of each image and its vector, or with what was wrong with it.
-	Embed(ctx context.Context, images []blob.Ref, done func(i int, vector []float32, problem error) error) error
-}
 
 // EmbeddingIndexes returns those of a dataset, oldest first.
 func (f *Flow) EmbeddingIndexes(ctx context.Context, caller remuda.Caller, dataset string) (found []store.EmbeddingIndex, err error) {
@@ -87,7 +77,7 @@ func (f *Flow) runIndexCustom(ctx context.Context, run *JobRun) (any, error) {
 	if err := run.Args(&args); err != nil {
 		return nil, err
 	}
-	index, err := f.beginIndex(ctx, run, store.EmbeddingsCustom, args.Dimension)
+	index, err := f.beginIndex(ctx, run, store.EmbeddingIndex{Type: store.EmbeddingsCustom, Dimension: args.Dimension})
 	if err != nil {
 		return nil, err
 	}
@@ -103,11 +93,12 @@ func (f *Flow) runIndexCustom(ctx context.Context, run *JobRun) (any, error) {
 }
 
 // beginIndex returns the index that a job makes, also when it begins again.
-func (f *Flow) beginIndex(ctx context.Context, run *JobRun, typ string, dimension int) (index store.EmbeddingIndex, err error) {
+func (f *Flow) beginIndex(ctx context.Context, run *JobRun, wanted store.EmbeddingIndex) (index store.EmbeddingIndex, err error) {
+	wanted.Dataset, wanted.Job = run.Job.Dataset, run.Job.ID
 	err = f.DB.Write(ctx, run.Caller, func(tx *store.Tx) error {
 		index, err = tx.EmbeddingIndexOfJob(run.Job.ID)
 		if remuda.CodeOf(err) == remuda.NotFound {
-			index, err = tx.CreateEmbeddingIndex(store.EmbeddingIndex{Dataset: run.Job.Dataset, Type: typ, Dimension: dimension, Job: run.Job.ID})
+			index, err = tx.CreateEmbeddingIndex(wanted)
 		}
 		return err
 	})
@@ -164,76 +155,6 @@ func vectorProblem(ref string, known bool, length, want int) string {
 		return fmt.Sprintf("Item with id %s doesn't exist.", ref)
 	}
 	return fmt.Sprintf("The vector of %s has %d numbers, %d are expected.", ref, length, want)
-}
-
-// IndexImages makes the job that has the engine make a vector of each image of a dataset; managers only.
-func (f *Flow) IndexImages(ctx context.Context, caller remuda.Caller, dataset string) (store.Job, error) {
-	return f.datasetJob(ctx, caller, dataset, jobIndexImages, struct{}{}, 0)
-}
-
-func (f *Flow) runIndexImages(ctx context.Context, run *JobRun) (any, error) {
-	if f.Embedder == nil {
-		return nil, remuda.Errorf(remuda.Conflict, "index the images of dataset %s: this server has no engine", run.Job.Dataset).
-			WithHint("run remuda engine build on the server's machine, then start the server again; remuda doctor says what is missing")
-	}
-	index, err := f.beginIndex(ctx, run, store.EmbeddingsInternal, f.Embedder.Dimension())
-	if err != nil {
-		return nil, err
-	}
-	var items []store.Item
-	err = f.DB.Read(ctx, run.Caller, func(tx *store.Tx) (err error) {
-		items, err = tx.ItemsAfter(run.Job.Dataset, -1, 0)
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	for begin := 0; begin < len(items); begin += embeddingBatch {
-		end := min(begin+embeddingBatch, len(items))
-		if err := f.embed(ctx, run, index, items[begin:end]); err != nil {
-			return nil, err
-		}
-		if err := run.Progress(ctx, int64(end), int64(len(items))); err != nil {
-			return nil, err
-		}
-	}
-	return map[string]string{"embedding_index": index.ID}, nil
-}
-
-// embed has the engine make the vectors of some items.
-func (f *Flow) embed(ctx context.Context, run *JobRun, index store.EmbeddingIndex, items []store.Item) error {
-	var images []blob.Ref
-	var of []store.Item
-	var problems []string
-	for _, item := range items {
-		ref, err := blob.ParseRef(item.Blob)
-		if err != nil {
-			problems = append(problems, fmt.Sprintf("The image of %s is not here.", item.ReferenceID))
-			continue
-		}
-		images, of = append(images, ref), append(of, item)
-	}
-	var found []store.Embedding
-	err := f.Embedder.Embed(ctx, images, func(i int, vector []float32, problem error) error {
-		if problem != nil {
-			problems = append(problems, fmt.Sprintf("%s: %s", of[i].ReferenceID, sentence(problem)))
-			return nil
-		}
-		text, err := json.Marshal(vector)
-		if err != nil {
-			return remuda.Errorf(remuda.Internal, "write the vector of %s: %w", of[i].ReferenceID, err)
-		}
-		found = append(found, store.Embedding{Item: of[i].ID, Vector: text})
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	err = f.DB.Write(ctx, run.Caller, func(tx *store.Tx) error { return tx.PutEmbeddings(index.ID, found) })
-	if err != nil {
-		return err
-	}
-	return run.Errors(ctx, problems...)
 }
 
 // IndexingStatus says how many of a dataset's images have a vector.

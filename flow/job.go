@@ -85,6 +85,10 @@ func (f *Flow) JobHandlers() map[string]func(ctx context.Context, args json.RawM
 	return handlers
 }
 
+// JobLanes returns the kinds of jobs that have workers of their own, and how
+// many: long ones that keep the engine busy must not hold up the rest.
+func (f *Flow) JobLanes() map[string]int { return map[string]int{jobIndexImages: 1} }
+
 // runJob carries out a job and writes down how it ended. A stop of the server
 // or an error that may pass leaves it to be run again.
 func (f *Flow) runJob(ctx context.Context, args json.RawMessage, handler JobHandler) error {

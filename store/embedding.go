@@ -17,16 +17,18 @@ type EmbeddingIndex struct {
 	Dataset   string
 	Type      string // one of the types above
 	Dimension int
+	Model     string // name of the backbone that makes an internal one
+	Weights   string // SHA-256 of that backbone's weights, hex
 	Job       string // that makes it
 	Status    JobStatus
 	CreatedAt time.Time
 }
 
-const embeddingIndexColumns = "x.id, x.dataset, x.type, x.dimension, x.job, COALESCE(job.status, 'completed'), x.created_at"
+const embeddingIndexColumns = "x.id, x.dataset, x.type, x.dimension, x.model, x.weights, x.job, COALESCE(job.status, 'completed'), x.created_at"
 
 func scanEmbeddingIndex(row rowScanner) (x EmbeddingIndex, err error) {
 	var created int64
-	err = row.Scan(&x.ID, &x.Dataset, &x.Type, &x.Dimension, &x.Job, &x.Status, &created)
+	err = row.Scan(&x.ID, &x.Dataset, &x.Type, &x.Dimension, &x.Model, &x.Weights, &x.Job, &x.Status, &created)
 	x.CreatedAt = fromMillis(created)
 	return x, err
 }
@@ -34,8 +36,8 @@ func scanEmbeddingIndex(row rowScanner) (x EmbeddingIndex, err error) {
 // CreateEmbeddingIndex adds an empty index to a dataset, made by a job.
 func (tx *Tx) CreateEmbeddingIndex(x EmbeddingIndex) (EmbeddingIndex, error) {
 	x.ID, x.CreatedAt = tx.NewID("emb"), tx.Now
-	_, err := tx.exec("INSERT INTO embedding_index (id, dataset, type, dimension, job, created_at) VALUES ($1, $2, $3, $4, $5, $6)",
-		x.ID, x.Dataset, x.Type, x.Dimension, x.Job, millis(x.CreatedAt))
+	_, err := tx.exec("INSERT INTO embedding_index (id, dataset, type, dimension, model, weights, job, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+		x.ID, x.Dataset, x.Type, x.Dimension, x.Model, x.Weights, x.Job, millis(x.CreatedAt))
 	return x, err
 }
 
@@ -68,9 +70,19 @@ func (tx *Tx) PutEmbeddings(index string, embeddings []Embedding) error {
 	return tx.insert("embedding", "embedding_index, item, vector", "ON CONFLICT (embedding_index, item) DO UPDATE SET vector = excluded.vector", rows)
 }
 
-// CountEmbeddings returns how many vectors an index has.
+// CountEmbeddings returns how many items have a vector in an index.
 func (tx *Tx) CountEmbeddings(index string) (int64, error) {
-	return one(tx, "count", scalar[int64], "SELECT COUNT(*) FROM embedding WHERE embedding_index = $1", index)
+	return one(tx, "count", scalar[int64], "SELECT COUNT(*) FROM embedding JOIN item ON item.id = embedding.item WHERE embedding.embedding_index = $1", index)
+}
+
+// ItemsToEmbed returns the next items of a dataset, after a position, that
+// have no vector in an index.
+func (tx *Tx) ItemsToEmbed(index, dataset string, position int64, n int) ([]Item, error) {
+	if _, err := tx.Dataset(dataset); err != nil {
+		return nil, err
+	}
+	return all(tx, scanItem, "SELECT "+itemColumns+` FROM item WHERE item.dataset = $1 AND item.position > $2
+		AND NOT EXISTS (SELECT 1 FROM embedding e WHERE e.embedding_index = $3 AND e.item = item.id) ORDER BY item.position LIMIT $4`, dataset, position, index, limit(n))
 }
 
 // EachEmbedding hands the vectors of an index to do, of all items or of those

@@ -110,7 +110,15 @@ func indexingStatus(s *Server, r *request) (any, error) {
 	}
 	note := "There is no index."
 	if status.Index.ID != "" {
-		note = "The newest index is " + status.Index.ID + "."
+		note = "The newest index is " + status.Index.ID + madeWith(status.Index) + "."
 	}
 	return map[string]any{"embedding_count": status.Embeddings, "image_count": status.Images, "percent_indexed": percent, "additional_context": note}, nil
+}
+
+// madeWith says whose vectors an index has, where the engine made them.
+func madeWith(x store.EmbeddingIndex) string {
+	if x.Model == "" {
+		return ""
+	}
+	return ", made with the weights " + x.Model
 }

@@ -181,7 +181,7 @@ func (p place) openHostAt(ctx context.Context, dir string, bytes files, log *slo
 	for kind, handle := range h.flow.JobHandlers() {
 		handlers[kind] = handle
 	}
-	h.queue, err = jobs.New(db.Writer(), jobs.Options{Dialect: string(db.Dialect()), Handlers: handlers, Failed: h.flow.JobFailed, Workers: workers, Logger: log})
+	h.queue, err = jobs.New(db.Writer(), jobs.Options{Dialect: string(db.Dialect()), Handlers: handlers, Failed: h.flow.JobFailed, Workers: workers, Lanes: h.flow.JobLanes(), Logger: log})
 	if err != nil {
 		return h, err
 	}

@@ -65,6 +65,7 @@ func (c *serveCmd) Run(m *Main) error {
 		return err
 	}
 	defer h.Close()
+	h.flow.Embedder = &embedder{m: m, blobs: h.flow.Blobs, scratch: filepath.Join(dir, scratchFolder)}
 	handler, err := api.New(api.Options{Flow: h.flow, Log: log, PublicURL: c.PublicURL, Proxies: proxies})
 	if err != nil {
 		return err

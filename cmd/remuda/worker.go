@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"path/filepath"
 
 	"remuda"
 )
@@ -34,6 +35,7 @@ func (c *workerCmd) Run(m *Main) error {
 		return err
 	}
 	defer h.Close()
+	h.flow.Embedder = &embedder{m: m, blobs: h.flow.Blobs, scratch: filepath.Join(dir, scratchFolder)}
 	stop, err := h.work(m.ctx)
 	if err != nil {
 		return err

@@ -95,6 +95,8 @@ CREATE TABLE embedding_index (
   dataset TEXT NOT NULL REFERENCES dataset (id),
   type TEXT NOT NULL,               -- Custom or Internal
   dimension BIGINT NOT NULL,
+  model TEXT NOT NULL DEFAULT '',   -- name of the backbone that makes it, of Internal ones
+  weights TEXT NOT NULL DEFAULT '', -- SHA-256 of that backbone's weights
   job TEXT NOT NULL,                -- that makes it
   created_at BIGINT NOT NULL
 );

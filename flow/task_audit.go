@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"cmp"
 	"context"
 
 	"remuda"
@@ -26,6 +27,7 @@ func (f *Flow) AuditTask(ctx context.Context, caller remuda.Caller, ref string, 
 			}
 			identify(s.Answer)
 		}
+		s.Instruction, s.Taxonomy = cmp.Or(s.Instruction, t.Instruction), cmp.Or(s.Taxonomy, t.Taxonomy)
 		return t.AuditNow(p, b.Batch, s, q, tx.Now)
 	})
 }

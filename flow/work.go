@@ -358,6 +358,7 @@ func (f *Flow) SubmitTask(ctx context.Context, caller remuda.Caller, id string, 
 			}
 		}
 		identify(s.Answer)
+		s.Instruction, s.Taxonomy = cmp.Or(s.Instruction, t.Instruction), cmp.Or(s.Taxonomy, t.Taxonomy)
 		return t.Submit(caller.Author(), s, q, tx.Now)
 	})
 }

@@ -339,9 +339,9 @@ func TestJobWaitsForItsTime(t *testing.T) {
 func TestLaneLeavesOthersTheirWorkers(t *testing.T) {
 	each(t, func(t *testing.T, w world) {
 		runs, got := make(chan context.Context, 9), make(chan string, 9)
-		q := w.started(t, Options{Workers: 1, Lanes: map[string]int{"model.train": 1},
-			Handlers: map[string]Handler{"model.train": until(runs), "note": noting(got)}})
-		first, second := w.enqueue(t, q, "model.train", nil), w.enqueue(t, q, "model.train", nil)
+		q := w.started(t, Options{Workers: 1, Lanes: map[string]int{"model.trainBest": 1},
+			Handlers: map[string]Handler{"model.trainBest": until(runs), "note": noting(got)}})
+		first, second := w.enqueue(t, q, "model.trainBest", nil), w.enqueue(t, q, "model.trainBest", nil)
 		<-runs
 		w.enqueue(t, q, "note", "meanwhile")
 		<-got

@@ -30,12 +30,12 @@ func (q *Queue) lane(kind string) string {
 	if _, ok := q.o.Lanes[kind]; !ok {
 		return river.QueueDefault
 	}
-	return "lane_" + strings.Map(func(r rune) rune {
+	return "lane_" + strings.ToLower(strings.Map(func(r rune) rune {
 		if strings.ContainsRune("-.:/", r) {
 			return '_'
 		}
 		return r
-	}, kind)
+	}, kind)) // River takes no capitals here
 }
 
 // lanes returns the River queues with their numbers of workers.

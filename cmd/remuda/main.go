@@ -55,6 +55,9 @@ type cli struct {
 	Logout  logoutCmd  `cmd:"" help:"Log out of a server."`
 	Dataset datasetCmd `cmd:"" help:"Make, fill, look at and export datasets on a server."`
 	Slice   sliceCmd   `cmd:"" help:"Make, look at, freeze and export slices on a server."`
+	Project projectCmd `cmd:"" help:"Say what people draw and how, and who does, on a server."`
+	Batch   batchCmd   `cmd:"" help:"Give people images to draw on, and see how well they do and what it costs."`
+	Task    taskCmd    `cmd:"" help:"Look at single tasks, and have them drawn anew."`
 	Weights weightsCmd `cmd:"" help:"Show and download pre-trained weights."`
 	Engine  engineCmd  `cmd:"" help:"Build the engine that trains and predicts."`
 	Doctor  doctorCmd  `cmd:"" help:"Show what was found on this machine."`

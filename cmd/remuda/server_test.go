@@ -56,14 +56,20 @@ func (s *served) env() []string { return []string{"REMUDA_SERVER=" + s.url, "REM
 func TestServerScripts(t *testing.T) {
 	p := params(t, filepath.Join("testdata", "server", "*.txt"))
 	setup := p.Setup
-	p.Setup = func(env *testscript.Env) error {
+	servers := make(chan *served, len(p.Files))
+	passwords := make(map[*served]string)
+	for range p.Files { // here, where a failure can end the test
 		s := serve(t)
+		passwords[s] = strings.TrimSpace(must(t, "user", "add", "--data", s.data, "--role", "reviewer", "ada"))
+		servers <- s
+	}
+	p.Setup = func(env *testscript.Env) error {
+		s := <-servers
 		env.Defer(s.end)
 		env.Setenv("HOME", filepath.Join(env.WorkDir, "home"))
 		env.Setenv("REMUDA_SERVER", s.url)
 		env.Setenv("REMUDA_API_KEY", s.key)
-		password := strings.TrimSpace(must(t, "user", "add", "--data", s.data, "--role", "reviewer", "ada"))
-		for name, text := range map[string]string{"key.txt": s.key + "\n", "person.txt": "ada\n" + password + "\n"} {
+		for name, text := range map[string]string{"key.txt": s.key + "\n", "person.txt": "ada\n" + passwords[s] + "\n"} {
 			if err := os.WriteFile(filepath.Join(env.WorkDir, name), []byte(text), 0o600); err != nil {
 				return err
 			}

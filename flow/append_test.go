@@ -440,7 +440,7 @@ func TestVectorsThatComeWithItemsAreKept(t *testing.T) {
 		var found []store.Embedding
 		err = f.Embeddings(t.Context(), caller, dataset, func(e store.Embedding) error { found = append(found, e); return nil })
 		if err != nil || len(found) != 1 || found[0].Reference != "a" || string(found[0].Vector) != "[0.5,-3e-9]" {
-			t.Errorf("vectors %s (%v)", found, err)
+			t.Errorf("vectors %+v (%v)", found, err)
 		}
 	})
 }

@@ -1,10 +1,12 @@
 package flow
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/url"
 
 	"remuda"
@@ -213,23 +215,44 @@ func placeOf(tx *store.Tx, id string) (place, error) {
 	return place{Dataset: id}, err
 }
 
+// embeddingWindow is how many vectors are in memory at a time while many are read.
+const embeddingWindow = 200
+
 // Embeddings hands the vectors of a dataset or a slice to do, those of the
 // newest complete index, in the order of the dataset. There may be none.
 func (f *Flow) Embeddings(ctx context.Context, caller remuda.Caller, id string, do func(store.Embedding) error) error {
 	if err := caller.Need(remuda.Reviewer); err != nil {
 		return err
 	}
-	return f.DB.Read(ctx, caller, func(tx *store.Tx) error {
-		at, err := placeOf(tx, id)
+	var at place
+	var index store.EmbeddingIndex
+	err := f.DB.Read(ctx, caller, func(tx *store.Tx) (err error) {
+		if at, err = placeOf(tx, id); err == nil {
+			index, err = newestIndex(tx, at.Dataset, true)
+		}
+		return err
+	})
+	if err != nil || index.ID == "" {
+		return err
+	}
+	for position, more := int64(-1), true; more; {
+		var found []store.Embedding
+		err := f.DB.Read(ctx, caller, func(tx *store.Tx) (err error) {
+			found, err = tx.EmbeddingsAfter(index, at.Slice, position, embeddingWindow)
+			return err
+		})
 		if err != nil {
 			return err
 		}
-		index, err := newestIndex(tx, at.Dataset, true)
-		if err != nil || index.ID == "" {
-			return err
+		for _, e := range found {
+			position = e.Position
+			if err := do(e); err != nil {
+				return err
+			}
 		}
-		return tx.EachEmbedding(index.ID, at.Slice, do)
-	})
+		more = len(found) == embeddingWindow
+	}
+	return nil
 }
 
 // ExportEmbeddings makes the job whose result is the path of a dataset's or a
@@ -274,7 +297,32 @@ func (f *Flow) runExportEmbeddings(ctx context.Context, run *JobRun) (any, error
 	return map[string][]string{"result": {args.Base + path}}, err
 }
 
-// WriteEmbeddings hands vectors to do for those whose URL authorises them.
-func (f *Flow) WriteEmbeddings(ctx context.Context, world remuda.World, id string, do func(store.Embedding) error) error {
-	return f.Embeddings(ctx, remuda.Caller{Role: remuda.Reviewer, World: world}, id, do)
+// WriteEmbeddings writes vectors as a JSON array, without holding more than
+// some of them: see Embeddings.
+func (f *Flow) WriteEmbeddings(ctx context.Context, caller remuda.Caller, id string, w io.Writer) error {
+	out := bufio.NewWriterSize(w, 64<<10)
+	between := "["
+	err := f.Embeddings(ctx, caller, id, func(e store.Embedding) error {
+		text, err := json.Marshal(e)
+		if err != nil {
+			return remuda.Errorf(remuda.Internal, "write the vector of %s: %w", e.Reference, err)
+		}
+		out.WriteString(between) // out keeps its first error
+		between = ","
+		_, err = out.Write(text)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if between == "[" {
+		out.WriteString("[")
+	}
+	out.WriteString("]")
+	return out.Flush()
+}
+
+// WriteSignedEmbeddings is WriteEmbeddings for those whose URL authorises them.
+func (f *Flow) WriteSignedEmbeddings(ctx context.Context, world remuda.World, id string, w io.Writer) error {
+	return f.WriteEmbeddings(ctx, remuda.Caller{Role: remuda.Reviewer, World: world}, id, w)
 }

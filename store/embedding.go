@@ -57,6 +57,7 @@ func (tx *Tx) EmbeddingIndexOfJob(job string) (EmbeddingIndex, error) {
 // Embedding is the vector of an item's image.
 type Embedding struct {
 	Item      string          `json:"-"`
+	Position  int64           `json:"-"` // of the item; read only
 	Reference string          `json:"reference_id"`
 	Vector    json.RawMessage `json:"embedding_vector"` // an array of numbers
 }
@@ -85,14 +86,16 @@ func (tx *Tx) ItemsToEmbed(index, dataset string, position int64, n int) ([]Item
 		AND NOT EXISTS (SELECT 1 FROM embedding e WHERE e.embedding_index = $3 AND e.item = item.id) ORDER BY item.position LIMIT $4`, dataset, position, index, limit(n))
 }
 
-// EachEmbedding hands the vectors of an index to do, of all items or of those
-// of a slice, in the order of the dataset.
-func (tx *Tx) EachEmbedding(index, sliceID string, do func(Embedding) error) error {
-	return each(tx, func(row rowScanner) (e Embedding, err error) {
+// EmbeddingsAfter returns the next vectors of an index in the order of its
+// dataset, after a position, of all items or of those of a slice.
+func (tx *Tx) EmbeddingsAfter(index EmbeddingIndex, sliceID string, position int64, n int) ([]Embedding, error) {
+	return all(tx, func(row rowScanner) (e Embedding, err error) {
 		var vector string
-		err = row.Scan(&e.Item, &e.Reference, &vector)
+		err = row.Scan(&e.Item, &e.Position, &e.Reference, &vector)
 		e.Vector = json.RawMessage(vector)
 		return e, err
-	}, do, `SELECT item.id, item.reference_id, embedding.vector FROM embedding JOIN item ON item.id = embedding.item
-		WHERE embedding.embedding_index = $1 AND ($2 = '' OR EXISTS (SELECT 1 FROM slice_member m WHERE m.slice = $2 AND m.item = item.id)) ORDER BY item.position`, index, sliceID)
+	}, `SELECT item.id, item.position, item.reference_id, embedding.vector
+		FROM item JOIN embedding ON embedding.embedding_index = $1 AND embedding.item = item.id
+		WHERE item.dataset = $2 AND item.position > $3 AND ($4 = '' OR EXISTS (SELECT 1 FROM slice_member m WHERE m.slice = $4 AND m.item = item.id))
+		ORDER BY item.position LIMIT $5`, index.ID, index.Dataset, position, sliceID, limit(n))
 }

@@ -299,7 +299,20 @@ func TestEmbeddingsAreReplacedAndReadInOrder(t *testing.T) {
 				}
 			}
 			var got []string
-			err = tx.EachEmbedding(x.ID, "", func(e Embedding) error { got = append(got, e.Reference+string(e.Vector)); return nil })
+			for position, more := int64(-1), true; more; { // one at a time
+				var found []Embedding
+				if found, err = tx.EmbeddingsAfter(x, "", position, 1); err != nil {
+					return err
+				}
+				for _, e := range found {
+					got, position = append(got, e.Reference+string(e.Vector)), e.Position
+				}
+				more = len(found) > 0
+			}
+			left, _ := tx.ItemsToEmbed(x.ID, s.dataset, -1, 10)
+			if len(left) != 1 || left[0].ID != s.items[1] {
+				t.Errorf("left to embed: %+v", left)
+			}
 			if n, _ := tx.CountEmbeddings(x.ID); n != 2 || strings.Join(got, " ") != "r0[3,4] r2[1,2.5]" || err != nil {
 				t.Errorf("read %d: %v, %v", n, got, err)
 			}

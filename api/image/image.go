@@ -14,7 +14,6 @@ import (
 	"remuda"
 	"remuda/flow"
 	"remuda/internal/httpx"
-	"remuda/store"
 )
 
 // cached lets browsers keep what a URL gave as long as the URL itself is good:
@@ -138,15 +137,8 @@ func (s *Server) embeddings(w http.ResponseWriter, r *http.Request, path []strin
 	if len(path) != 2 {
 		return missing(r)
 	}
-	found := []store.Embedding{}
-	err := s.Flow.WriteEmbeddings(r.Context(), remuda.World(path[0]), path[1], func(e store.Embedding) error {
-		found = append(found, e)
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	return httpx.WriteJSON(w, http.StatusOK, found)
+	w.Header().Set("Content-Type", "application/json")
+	return s.Flow.WriteSignedEmbeddings(r.Context(), remuda.World(path[0]), path[1], w) // an error after the first bytes leaves what is no JSON
 }
 
 func missing(r *http.Request) error {

@@ -1,6 +1,8 @@
 package nucleus
 
 import (
+	"io"
+
 	"remuda"
 	"remuda/store"
 )
@@ -39,9 +41,7 @@ func noAutotag(s *Server, r *request) (any, error) {
 
 func embeddings(of string) handler {
 	return func(s *Server, r *request) (any, error) {
-		found := []store.Embedding{}
-		err := s.Flow.Embeddings(r.Context(), r.caller, r.param(of), func(e store.Embedding) error { found = append(found, e); return nil })
-		return found, err
+		return stream(func(w io.Writer) error { return s.Flow.WriteEmbeddings(r.Context(), r.caller, r.param(of), w) }), nil
 	}
 }
 

@@ -107,7 +107,7 @@ func (tx *Tx) UpdateBenchmark(b Benchmark) error {
 // DeleteBenchmark removes a benchmark of the caller's world; its items stay in
 // their datasets, and evaluations on it stay as they are.
 func (tx *Tx) DeleteBenchmark(id string) error {
-	if _, err := tx.Benchmark(id); err != nil {
+	if _, err := tx.LockBenchmark(id); err != nil {
 		return err
 	}
 	if _, err := tx.exec("DELETE FROM benchmark_item WHERE benchmark = $1", id); err != nil {

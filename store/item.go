@@ -174,9 +174,11 @@ func (tx *Tx) SetMetadata(item string, metadata json.RawMessage) error {
 }
 
 // SetImage writes what is known of an item's bytes: blob, problem, format,
-// bytes, size, orientation and perceptual hash.
+// bytes, size, orientation and perceptual hash. An item that has got other bytes
+// meanwhile keeps them: whoever looked for them, or failed to, came too late.
 func (tx *Tx) SetImage(item Item) error {
-	_, err := tx.exec("UPDATE item SET blob = $2, problem = $3, format = $4, bytes = $5, width = $6, height = $7, orientation = $8, phash = $9, updated_at = $10 WHERE id = $1",
+	_, err := tx.exec(`UPDATE item SET blob = $2, problem = $3, format = $4, bytes = $5, width = $6, height = $7, orientation = $8, phash = $9, updated_at = $10
+		WHERE id = $1 AND (blob IS NULL OR blob = $2)`,
 		item.ID, nullText(item.Blob), item.Problem, item.Format, item.Bytes, item.Width, item.Height, item.Orientation, nullBits(item.PHash), millis(tx.Now))
 	return err
 }
@@ -267,15 +269,7 @@ func itemTables() []string {
 // DeleteItem removes an item of the caller's world with its annotations and all
 // else that hangs on it. One that a frozen slice holds is a conflict.
 func (tx *Tx) DeleteItem(id string) error {
-	item, err := tx.Item(id)
-	if err != nil {
-		return err
-	}
-	slice, err := one(tx, "frozen slice", scalar[string], "SELECT slice.id FROM slice_member JOIN slice ON slice.id = slice_member.slice WHERE slice_member.item = $1 AND slice.frozen <> '' LIMIT 1", id)
-	if err == nil {
-		return remuda.Errorf(remuda.Conflict, "item %s is in the frozen slice %s", item.ReferenceID, slice).WithHint("delete the slice first")
-	}
-	if remuda.CodeOf(err) != remuda.NotFound {
+	if _, err := tx.lockItem(id, ""); err != nil {
 		return err
 	}
 	if err := tx.notFrozen(id); err != nil {

@@ -1,14 +1,17 @@
 package store
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"remuda"
 	"remuda/geom"
+	"remuda/internal/postgrestest"
 )
 
 // newDataset makes a dataset and returns its id.
@@ -251,6 +254,67 @@ func TestAnItemOfAFrozenSliceStays(t *testing.T) {
 		}
 		write(t, db, func(tx *Tx) error { return tx.DeleteSlice(slice) })
 		write(t, db, func(tx *Tx) error { return tx.DeleteItem(item) })
+	})
+}
+
+// A deletion that finds its item's slice not frozen yet must not end after the freezing has.
+func TestAnItemIsNotDeletedWhileItsSliceIsFrozen(t *testing.T) {
+	db := open(t, postgrestest.New(t)) // SQLite has one writer at a time
+	s := newSliced(t, db, 2)
+	deleted := make(chan error, 1)
+	write(t, db, func(tx *Tx) error {
+		if _, err := freeze(tx, s.slice); err != nil {
+			return err
+		}
+		go func() {
+			deleted <- db.Write(context.WithoutCancel(t.Context()), manager, func(tx *Tx) error { return tx.DeleteItem(s.items[0]) })
+		}()
+		for waits := false; !waits; {
+			select {
+			case err := <-deleted:
+				deleted <- err
+				return nil
+			default:
+			}
+			var err error
+			if waits, err = one(tx, "lock", scalar[bool], "SELECT EXISTS (SELECT 1 FROM pg_locks WHERE NOT granted)"); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err := <-deleted; remuda.CodeOf(err) != remuda.Conflict {
+		t.Errorf("deleted from a slice that was being frozen: %v", err)
+	}
+}
+
+// An image that is sent while a job still tries to fetch it stays.
+func TestAFetchThatComesTooLateTakesNoImageAway(t *testing.T) {
+	onBoth(t, func(t *testing.T, db *DB) {
+		dataset := newDataset(t, db)
+		var late Item
+		write(t, db, func(tx *Tx) error {
+			if _, err := tx.AddItems(dataset, newItems("a"), false); err != nil {
+				return err
+			}
+			found, err := tx.ItemByReference(dataset, "a")
+			late = found
+			return err
+		})
+		sent := newItems("a")
+		sent[0].Blob, sent[0].Width, sent[0].Height = strings.Repeat("b", 64), 30, 20
+		write(t, db, func(tx *Tx) error { _, err := tx.AddItems(dataset, sent, true); return err })
+		for _, blob := range []string{"", strings.Repeat("c", 64)} {
+			late.Blob, late.Problem = blob, "nothing came"
+			write(t, db, func(tx *Tx) error { return tx.SetImage(late) })
+			write(t, db, func(tx *Tx) error {
+				found, err := tx.Item(late.ID)
+				if found.Blob != sent[0].Blob || found.Width != 30 || found.Problem != "" {
+					t.Errorf("it has the image %q, %d wide, problem %q", found.Blob, found.Width, found.Problem)
+				}
+				return err
+			})
+		}
 	})
 }
 

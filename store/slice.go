@@ -75,7 +75,8 @@ func (tx *Tx) UpdateSlice(s Slice) error {
 
 // DeleteSlice removes a slice of the caller's world, also a frozen one, with its tags; its members stay in their dataset.
 func (tx *Tx) DeleteSlice(id string) error {
-	if _, err := tx.Slice(id); err != nil {
+	_, err := one(tx, "slice "+id, scalar[string], "UPDATE slice SET name = name WHERE id = $1 AND world = $2 AND"+ofLivingDataset+" RETURNING id", id, tx.Caller.World)
+	if err != nil {
 		return err
 	}
 	for _, query := range []string{
@@ -335,8 +336,12 @@ func (tx *Tx) FrozenAnnotations(id string, items []string) (map[string][]Annotat
 	return found, err
 }
 
-// notFrozen is a conflict if an item belongs to a frozen slice: what that keeps must stay.
+// notFrozen is a conflict if an item belongs to a frozen slice: what that keeps
+// must stay. Its other slices can't be frozen until this transaction ends.
 func (tx *Tx) notFrozen(item string) error {
+	if _, err := tx.exec("UPDATE slice SET next_position = next_position WHERE id IN (SELECT slice FROM slice_member WHERE item = $1)", item); err != nil {
+		return err
+	}
 	name, err := one(tx, "slice", scalar[string], `SELECT slice.name FROM slice_member m JOIN slice ON slice.id = m.slice
 		WHERE m.item = $1 AND slice.frozen <> '' ORDER BY slice.id LIMIT 1`, item)
 	if remuda.CodeOf(err) == remuda.NotFound {

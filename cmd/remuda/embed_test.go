@@ -4,8 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
+	"io/fs"
+	"log"
 	"math"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,8 +17,8 @@ import (
 	"testing"
 	"time"
 
-	"remuda"
-	"remuda/blob"
+	"github.com/johannesboyne/gofakes3"
+	"github.com/johannesboyne/gofakes3/backend/s3mem"
 )
 
 // indexer is a server with a dataset of the bundled photos.
@@ -188,7 +192,7 @@ func TestAnIndexThatWasCutOffGoesOnAndCanBeCancelled(t *testing.T) {
 	if s := x.ended(t, x.index(t)); s.Status != "Completed" { // its lane is free
 		t.Errorf("%s: %s", s.Status, s.Message)
 	}
-	if _, err := os.Stat(filepath.Join(x.data, scratchFolder)); !errors.Is(err, os.ErrNotExist) {
+	if _, err := os.Stat(filepath.Join(x.data, scratchFolder)); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("copies of images stay: %v", err)
 	}
 	x.end()
@@ -220,24 +224,41 @@ func TestWithoutAnEngineAnIndexEndsWithHowToGetOne(t *testing.T) {
 }
 
 func TestImagesInABucketAreCopiedForTheEngine(t *testing.T) {
-	// A folder stands for what is in the bucket: the copying is the same.
-	blobs, err := blob.OpenURL(t.Context(), t.TempDir())
-	if err != nil {
+	shim, dir := sharedShim(t), t.TempDir()
+	if err := prepare(dir, shim); err != nil {
 		t.Fatal(err)
 	}
-	ref, _, err := blobs.Put(t.Context(), strings.NewReader("a photo"), 0)
-	if err != nil {
+	bucket := s3mem.New()
+	if err := bucket.CreateBucket("herd"); err != nil {
 		t.Fatal(err)
 	}
-	e := &embedder{blobs: blobs, scratch: filepath.Join(t.TempDir(), "scratch")}
-	path := filepath.Join(e.scratch, "0")
-	if err := e.copy(t.Context(), ref, path); err != nil {
+	s3 := httptest.NewUnstartedServer(gofakes3.New(bucket).Server())
+	s3.Config.ErrorLog = log.New(io.Discard, "", 0) // the fake writes some headers twice
+	s3.Start()
+	t.Cleanup(s3.Close)
+	t.Setenv("AWS_ACCESS_KEY_ID", "key")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "secret")
+
+	x := &indexer{served: &served{data: t.TempDir()}, flags: []string{"--cache", filepath.Join(dir, "cache"), "--bucket", "s3://herd?endpoint=" + s3.URL}}
+	x.start(t)
+	x.key = strings.TrimSpace(must(t, "key", "create", "--data", x.data, "--role", "admin", "test"))
+	x.fill(t, 3)
+	stored, err := bucket.ListBucket("herd", &gofakes3.Prefix{HasPrefix: true, Prefix: "blobs/"}, gofakes3.ListBucketPage{})
+	if err != nil || len(stored.Contents) != 3 {
+		t.Fatalf("the bucket has %v, %v", stored, err)
+	}
+	if _, err := bucket.DeleteObject("herd", stored.Contents[1].Key); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := os.ReadFile(path); err != nil || string(got) != "a photo" {
-		t.Errorf("%q, %v", got, err)
+	job := x.index(t)
+	if s := x.ended(t, job); s.Status != "Completed" || x.count(t) != 2 {
+		t.Errorf("%s: %s; %d have a vector", s.Status, s.Message, x.count(t))
 	}
-	if err := e.copy(t.Context(), blob.RefOf([]byte("absent")), path); remuda.CodeOf(err) != remuda.NotFound {
-		t.Errorf("an absent one: %v", err)
+	if got := call(t, http.DefaultClient, "GET", x.url+"/v1/nucleus/job/"+job+"/errors", x.key, ""); !strings.Contains(got, "it is not in the bucket") {
+		t.Errorf("errors %s", got)
 	}
+	if _, err := os.Stat(filepath.Join(x.data, scratchFolder)); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("copies of images stay: %v", err)
+	}
+	x.end()
 }

@@ -31,7 +31,13 @@ func New(t testing.TB) (*flow.Flow, remuda.Caller) {
 // Open is New on the database at a location, such as one of postgrestest.New.
 func Open(t testing.TB, location string) (*flow.Flow, remuda.Caller) {
 	t.Helper()
-	db, err := store.Open(t.Context(), location, store.Options{})
+	return OpenAt(t, location, time.Now)
+}
+
+// OpenAt is Open with a clock.
+func OpenAt(t testing.TB, location string, now func() time.Time) (*flow.Flow, remuda.Caller) {
+	t.Helper()
+	db, err := store.Open(t.Context(), location, store.Options{Now: now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,7 +55,7 @@ func Open(t testing.TB, location string) (*flow.Flow, remuda.Caller) {
 			t.Error(err)
 		}
 	})
-	f := &flow.Flow{DB: db, Blobs: blobs, Queue: queue, Log: slog.New(slog.DiscardHandler), Now: time.Now, Limits: flow.DefaultLimits()}
+	f := &flow.Flow{DB: db, Blobs: blobs, Queue: queue, Log: slog.New(slog.DiscardHandler), Now: now, Limits: flow.DefaultLimits()}
 	return f, remuda.Caller{User: "usr_test", Name: "Ada", Role: remuda.Manager, World: remuda.Live}
 }
 

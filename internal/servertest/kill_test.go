@@ -50,9 +50,9 @@ func (l *ledger) write(t *testing.T, c caller, dataset string, seed uint64) {
 			t.Errorf("upload %s: %d %s", ref, status, text)
 			return
 		}
-		l.note(func() { l.acked[ref], l.boxes[ref] = true, &width{} })
+		w := &width{}
+		l.note(func() { l.acked[ref], l.boxes[ref] = true, w })
 		for range 1 + random.IntN(3) {
-			w := l.boxes[ref]
 			l.note(func() { w.sent++ })
 			status, text, err := c.annotate(context.Background(), dataset, ref, ref, w.sent)
 			if err != nil {

@@ -2,6 +2,7 @@ package own_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -22,16 +23,17 @@ import (
 // site is the API, for whoever sends the header X-Role.
 type site struct {
 	*own.Server
-	t      *testing.T
+	t      testing.TB
+	ctx    context.Context
 	flow   *flow.Flow
 	caller remuda.Caller
 	failed []error
 }
 
-func newSite(t *testing.T) *site {
+func newSite(t testing.TB) *site {
 	t.Helper()
 	f, caller := flowtest.New(t)
-	s := &site{t: t, flow: f, caller: caller}
+	s := &site{t: t, ctx: t.Context(), flow: f, caller: caller}
 	server, err := own.New(own.Server{
 		Flow: f,
 		Authenticate: func(r *http.Request) (remuda.Caller, error) {
@@ -54,7 +56,7 @@ func newSite(t *testing.T) *site {
 
 // call sends a request as a manager.
 func (s *site) call(method, path, media, body string) *httptest.ResponseRecorder {
-	r := httptest.NewRequestWithContext(s.t.Context(), method, path, strings.NewReader(body))
+	r := httptest.NewRequestWithContext(s.ctx, method, path, strings.NewReader(body))
 	if media != "" {
 		r.Header.Set("Content-Type", media)
 	}

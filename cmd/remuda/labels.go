@@ -386,6 +386,9 @@ func (x *exporter) image(ctx context.Context, item wire.Item) error {
 	if item.ImageURL == "" {
 		return remuda.Errorf(remuda.Conflict, "the image of %s is not on the server", item.ReferenceID).WithHint("upload it, or export without --images")
 	}
+	if !filepath.IsLocal(filepath.FromSlash(item.File)) {
+		return remuda.Errorf(remuda.Unavailable, "the server calls an image %q, which leads out of the folder", item.File).WithHint("is it a Remuda server?")
+	}
 	path := filepath.Join(x.folder, imagesFolder, filepath.FromSlash(item.File))
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return writeError(path, err)

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/base32"
 	"encoding/binary"
+	"strings"
 	"sync"
 	"time"
 )
@@ -54,4 +55,27 @@ func (ids *IDs) New(prefix string) string {
 	}
 	ids.last = next
 	return prefix + "_" + ids.text.EncodeToString(next[:])
+}
+
+// IDTime returns when an id was made, to the millisecond; the zero time if it is
+// none that New makes.
+func IDTime(id string) time.Time {
+	_, text, _ := strings.Cut(id, "_")
+	bytes, err := base32.NewEncoding(crockford).WithPadding(base32.NoPadding).DecodeString(text)
+	if err != nil || len(bytes) != idBytes {
+		return time.Time{}
+	}
+	var stamp [8]byte
+	copy(stamp[8-timeBytes:], bytes)
+	return time.UnixMilli(int64(binary.BigEndian.Uint64(stamp[:]))).UTC()
+}
+
+// FirstID returns the least id with a prefix that could have been made at a
+// time, or in the rest of its millisecond, or later.
+func FirstID(prefix string, t time.Time) string {
+	var id [idBytes]byte
+	var stamp [8]byte
+	binary.BigEndian.PutUint64(stamp[:], uint64(max(t.UnixMilli(), 0)))
+	copy(id[:timeBytes], stamp[8-timeBytes:])
+	return prefix + "_" + base32.NewEncoding(crockford).WithPadding(base32.NoPadding).EncodeToString(id[:])
 }

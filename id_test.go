@@ -29,3 +29,19 @@ func TestIDsAscendAndNeverRepeat(t *testing.T) {
 		t.Errorf("id %q", id)
 	}
 }
+
+func TestIDTellsWhenItWasMade(t *testing.T) {
+	at := time.Date(2026, 2, 3, 4, 5, 6, 7_900_000, time.UTC)
+	id := NewIDs(func() time.Time { return at }).New("task")
+	if got, want := IDTime(id), at.Truncate(time.Millisecond); !got.Equal(want) {
+		t.Errorf("%s was made at %v, want %v", id, got, want)
+	}
+	if first, next := FirstID("task", at), FirstID("task", at.Add(time.Millisecond)); first > id || next <= id {
+		t.Errorf("%s does not lie between %s and %s", id, first, next)
+	}
+	for _, bad := range []string{"", "task", "task_", "task_x", "12345678901234567890"} {
+		if got := IDTime(bad); !got.IsZero() {
+			t.Errorf("%q was made at %v", bad, got)
+		}
+	}
+}

@@ -59,11 +59,10 @@ type AttemptFilter struct {
 // oldest first.
 func (tx *Tx) Attempts(f AttemptFilter, do func(Attempt) error) error {
 	where := conditions{args: []any{tx.Caller.World}}
-	for column, value := range map[string]string{"project": f.ProjectID, "batch": f.BatchID, "person": f.Person, "stage": string(f.Stage)} {
-		if value != "" {
-			where.add(column+" = ?", value)
-		}
-	}
+	where.equal("project", f.ProjectID)
+	where.equal("batch", f.BatchID)
+	where.equal("person", f.Person)
+	where.equal("stage", string(f.Stage))
 	where.span("at", f.From, f.To)
 	return each(tx, scanAttempt, do, "SELECT "+attemptColumns+" FROM attempt WHERE world = $1"+where.text()+" ORDER BY at, task, lease", where.args...)
 }

@@ -210,6 +210,13 @@ func (c *conditions) add(term string, values ...any) {
 	c.terms.WriteString(" AND " + term)
 }
 
+// equal adds the condition that a column has a value; "" chooses all.
+func (c *conditions) equal(column, value string) {
+	if value != "" {
+		c.add(column+" = ?", value)
+	}
+}
+
 // in adds the condition that a column is one of some values; none choose all.
 func (c *conditions) in(column string, values []string) {
 	if len(values) == 0 {

@@ -161,14 +161,19 @@ func taken(unique, task string) error {
 func (tx *Tx) NewTaskID() string { return tx.NewID("task") }
 
 // AddTasks adds tasks of any batches, which the caller has locked, with their
-// tags; conflict if a unique id is taken.
+// tags; conflict if a unique id is taken. It sets the times at which they were
+// made to those in their ids, so that lists by time are lists by id.
 func (tx *Tx) AddTasks(tasks []Task) error {
 	var rows, contents, tags [][]any
 	type place struct{ batch, project, kind, status, review string }
 	counts := make(map[place]int)
 	for i := range tasks {
 		t := &tasks[i]
-		t.UpdatedAt = tx.Now
+		t.Created = remuda.IDTime(t.ID)
+		t.UpdatedAt = t.Created
+		if !t.Completed.IsZero() {
+			t.Completed = latest(t.Completed, t.Created)
+		}
 		rows = append(rows, append([]any{t.ID, t.World, t.ProjectID, t.BatchID, t.Type, t.Kind, t.Only, t.UniqueID, millis(t.Created)}, t.taskRow()...))
 		content, err := t.content()
 		if err != nil {
@@ -176,7 +181,7 @@ func (tx *Tx) AddTasks(tasks []Task) error {
 		}
 		contents = append(contents, content)
 		for n, tag := range t.Tags {
-			tags = append(tags, []any{t.ID, tag, n})
+			tags = append(tags, []any{t.ID, t.World, tag, n})
 		}
 		if t.Kind == label.Real {
 			counts[place{t.BatchID, t.ProjectID, t.Type, string(t.Status), string(t.Review())}]++
@@ -188,7 +193,7 @@ func (tx *Tx) AddTasks(tasks []Task) error {
 	if err := tx.insert("task_content", contentRow, "", contents); err != nil {
 		return err
 	}
-	if err := tx.insert("task_tag", "task, name, position", "ON CONFLICT (task, name) DO NOTHING", tags); err != nil {
+	if err := tx.insert("task_tag", "task, world, name, position", "ON CONFLICT (task, name) DO NOTHING", tags); err != nil {
 		return err
 	}
 	for p, n := range counts {
@@ -197,6 +202,13 @@ func (tx *Tx) AddTasks(tasks []Task) error {
 		}
 	}
 	return nil
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return b
+	}
+	return a
 }
 
 // countTasks adds to the number of real tasks of a kind.
@@ -283,7 +295,10 @@ func (tx *Tx) LockTask(id string) (Task, error) {
 // this transaction; conflict if it has changed since. Where the status or the
 // audits' finding changes the caller has locked the batch.
 func (tx *Tx) PutTask(before, t Task) error {
-	t.UpdatedAt = tx.Now
+	t.UpdatedAt = latest(tx.Now, t.Created)
+	if !t.Completed.IsZero() {
+		t.Completed = latest(t.Completed, t.Created)
+	}
 	state, err := jsonText(t.Task)
 	if err != nil {
 		return err
@@ -373,9 +388,9 @@ func (tx *Tx) SetTaskTags(id string, tags []string) error {
 	}
 	rows := make([][]any, len(tags))
 	for i, tag := range tags {
-		rows[i] = []any{id, tag, i}
+		rows[i] = []any{id, tx.Caller.World, tag, i}
 	}
-	if err := tx.insert("task_tag", "task, name, position", "ON CONFLICT (task, name) DO NOTHING", rows); err != nil {
+	if err := tx.insert("task_tag", "task, world, name, position", "ON CONFLICT (task, name) DO NOTHING", rows); err != nil {
 		return err
 	}
 	return tx.touchTask(id)

@@ -199,13 +199,16 @@ func TestTaskListsFilter(t *testing.T) {
 				"any tag":          {TaskFilter{Tags: []string{"red", "new", "blue"}, Status: label.Pending}, 1},
 				"completed":        {TaskFilter{CompletedFrom: tx.Now}, 1},
 				"updated later":    {TaskFilter{UpdatedFrom: tx.Now.Add(time.Second)}, 0},
-				"created now":      {TaskFilter{From: tx.Now, To: tx.Now, UpdatedTo: tx.Now}, 3},
+				"created now":      {TaskFilter{From: tx.Now, To: tx.Now.Add(time.Minute), UpdatedTo: tx.Now.Add(time.Minute)}, 3},
+				"created before":   {TaskFilter{To: tx.Now.Add(-time.Second)}, 0},
+				"a tag of a batch": {TaskFilter{Tags: []string{"red"}, BatchID: w.batch.ID}, 1},
+				"only a tag":       {TaskFilter{Tags: []string{"red"}}, 1},
 			} {
-				page, err := tx.TaskPage(c.filter, 0)
+				total, err := tx.CountTasks(c.filter)
 				if err != nil {
 					t.Fatalf("%s: %v", name, err)
 				}
-				total, err := tx.CountTasks(c.filter)
+				page, err := tx.TaskPage(c.filter, max(total, 1))
 				if len(page) != c.want || int(total) != c.want || err != nil {
 					t.Errorf("%s: %d of %d, want %d (%v)", name, len(page), total, c.want, err)
 				}

@@ -76,7 +76,7 @@ CREATE TABLE task (
   width BIGINT NOT NULL,            -- of the upright image; 0 until known
   height BIGINT NOT NULL,
   revision BIGINT NOT NULL,         -- of the state
-  created_at BIGINT NOT NULL,
+  created_at BIGINT NOT NULL,       -- the time in its id; neither of the next two is before it
   updated_at BIGINT NOT NULL,
   completed_at BIGINT,
   callback_ok BOOLEAN               -- whether the last callback arrived; NULL before one has
@@ -88,13 +88,12 @@ CREATE INDEX task_holder ON task (holder) WHERE holder <> '';
 CREATE UNIQUE INDEX task_unique ON task (world, unique_id) WHERE unique_id <> '';
 CREATE INDEX task_item ON task (item) WHERE item <> '';
 CREATE INDEX task_blob ON task (blob) WHERE blob <> '';
-CREATE INDEX task_world ON task (world, id) WHERE kind = '';
+CREATE INDEX task_walk ON task (world, id, status, type, review, project, batch, updated_at, completed_at) WHERE kind = '';
 CREATE INDEX task_status ON task (world, status, id) WHERE kind = '';
 CREATE INDEX task_type ON task (world, type, id) WHERE kind = '';
 CREATE INDEX task_review ON task (world, review, id) WHERE kind = '' AND review <> '';
 CREATE INDEX task_project ON task (project, status, id) WHERE kind = '';
 CREATE INDEX task_batch ON task (batch, status, id);
-CREATE INDEX task_created ON task (world, created_at, id) WHERE kind = '';
 CREATE INDEX task_updated ON task (world, updated_at, id) WHERE kind = '';
 CREATE INDEX task_completed ON task (world, completed_at, id) WHERE kind = '' AND completed_at IS NOT NULL;
 
@@ -113,11 +112,12 @@ CREATE TABLE task_content (
 
 CREATE TABLE task_tag (
   task TEXT NOT NULL REFERENCES task (id),
+  world TEXT NOT NULL,
   name TEXT NOT NULL,
   position BIGINT NOT NULL,         -- order in which they were given
   PRIMARY KEY (task, name)
 );
-CREATE INDEX task_tag_name ON task_tag (name, task);
+CREATE INDEX task_tag_name ON task_tag (world, name, task);
 
 -- How many real tasks there are of a kind, kept in step by every write.
 CREATE TABLE task_count (

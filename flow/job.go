@@ -70,6 +70,7 @@ func (f *Flow) jobKinds() map[string]JobHandler {
 func (f *Flow) workKinds() map[string]func(ctx context.Context, args json.RawMessage) error {
 	return map[string]func(context.Context, json.RawMessage) error{
 		workTaskImage:    f.runTaskImage,
+		workItemImage:    f.runItemImage,
 		workQualityImage: f.runQualityImage,
 		workCallback:     f.runCallback,
 	}
@@ -139,7 +140,7 @@ func (f *Flow) endJob(ctx context.Context, run *JobRun, result any, failed error
 	job := run.Job
 	job.Status, job.Done = store.JobCompleted, job.Total
 	if failed != nil {
-		job.Status, job.Done, job.Problem = store.JobFailed, run.Job.Done, sentence(failed)
+		job.Status, job.Done, job.Problem = store.JobFailed, run.Job.Done, remuda.Sentence(failed)
 	} else if result != nil {
 		text, err := json.Marshal(result)
 		if err != nil {
@@ -148,14 +149,6 @@ func (f *Flow) endJob(ctx context.Context, run *JobRun, result any, failed error
 		job.Result = text
 	}
 	return f.DB.Write(ctx, run.Caller, func(tx *store.Tx) error { return tx.UpdateJob(job) })
-}
-
-// sentence is what a user reads of an error: what failed, and what to do.
-func sentence(err error) string {
-	if hint := remuda.HintOf(err); hint != "" {
-		return err.Error() + ": " + hint
-	}
-	return err.Error()
 }
 
 // JobFailed writes down that the queue has given up a job, with the last
@@ -173,7 +166,7 @@ func (f *Flow) JobFailed(ctx context.Context, kind string, args json.RawMessage,
 		if err != nil || job.Status.Ended() {
 			return err
 		}
-		job.Status, job.Problem = store.JobFailed, sentence(failed)
+		job.Status, job.Problem = store.JobFailed, remuda.Sentence(failed)
 		return tx.UpdateJob(job)
 	})
 }
@@ -188,7 +181,7 @@ func (f *Flow) workFailed(ctx context.Context, kind string, args json.RawMessage
 	if err != nil {
 		return err
 	}
-	return f.failTask(ctx, caller, t.ID, sentence(failed))
+	return f.failTask(ctx, caller, t.ID, remuda.Sentence(failed))
 }
 
 // CancelJob ends a job that has not ended; managers only. What it has done stays.

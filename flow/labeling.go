@@ -22,16 +22,22 @@ func published(tx *store.Tx, before, after store.Task) error {
 			return err
 		}
 	}
-	if after.Image.Item == "" || after.Kind != label.Real {
+	if after.Kind != label.Real {
 		return nil
 	}
-	var err error
-	switch stood, stands := accepted(before.Task), accepted(after.Task); {
-	case stands && !(stood && sameResult(before.Task, result)):
-		err = writeBoxes(tx, after, result.Boxes)
-	case stood && rejected(after.Task):
-		err = writeBoxes(tx, after, nil)
+	stood, stands := accepted(before.Task), accepted(after.Task)
+	if !(stands && !(stood && sameResult(before.Task, result)) || stood && rejected(after.Task)) {
+		return nil
 	}
+	item, err := itemOfTask(tx, after)
+	if err != nil || item == "" {
+		return err
+	}
+	after.Image.Item = item
+	if !stands {
+		result.Boxes = nil
+	}
+	err = writeBoxes(tx, after, result.Boxes)
 	if remuda.CodeOf(err) == remuda.NotFound {
 		return nil // the item was deleted meanwhile; the task keeps its result
 	}

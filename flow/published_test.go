@@ -9,6 +9,7 @@ import (
 	"remuda"
 	"remuda/flow"
 	"remuda/geom"
+	"remuda/internal/flowtest"
 	"remuda/label"
 	"remuda/store"
 )
@@ -222,4 +223,37 @@ func datasetOf(t *testing.T, f *flow.Flow, caller remuda.Caller, slice string) s
 		t.Fatal(err)
 	}
 	return s.Dataset
+}
+
+func TestResultsOfTasksByAddressLandInTheProjectsDataset(t *testing.T) {
+	inOffices(t, func(t *testing.T, o *office) {
+		d, err := o.CreateDataset(t.Context(), o.manager, flow.NewDataset{Name: "cows"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := o.ApplyToProject(t.Context(), o.manager, "cows", flow.ProjectChange{Dataset: &d.ID}); err != nil {
+			t.Fatal(err)
+		}
+		made := o.batch(t, "b", label.Plan{Attempts: 1}, 2)
+		if items, err := o.Items(t.Context(), o.manager, d.ID, -1, 10); err != nil || len(items) != 0 {
+			t.Errorf("items before any result: %v, %v", items, err)
+		}
+		o.do(t, "ada")
+		o.do(t, "bob") // the other task has the same image under the same name
+		flowtest.Drain(t, o.Flow)
+		items, err := o.Items(t.Context(), o.manager, d.ID, -1, 10)
+		if err != nil || len(items) != 1 {
+			t.Fatalf("items: %v, %v", items, err)
+		}
+		item := items[0]
+		if item.ReferenceID != "http://images.test/a.jpg" || item.Width != 200 || item.Bytes == 0 || item.PHash == nil || item.Orientation != 1 {
+			t.Errorf("the item: %+v", item)
+		}
+		if got := boxesOf(t, o.Flow, o.manager, item.ID); !slices.Equal(got, []string{"cow 120 r1"}) {
+			t.Errorf("its boxes: %v", got)
+		}
+		if task, err := o.Task(t.Context(), o.manager, made[0].ID); err != nil || task.Image.Item != item.ID {
+			t.Errorf("the task: %+v, %v", task.Image, err)
+		}
+	})
 }

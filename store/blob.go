@@ -11,7 +11,7 @@ func blobPlaces() []blobPlace {
 	return []blobPlace{
 		{"item", "blob"}, {"upload", "blob"}, {"annotation", "blob"},
 		{"model_weights", "blob"}, {"weights_part", "blob"}, {"benchmark", "truth"}, {"evaluation", "boxes"},
-		{"slice", "frozen"}, {"slice_member", "blob"}, {"task", "blob"}, {"file", "blob"},
+		{"slice", "frozen"}, {"slice_member", "blob"}, {"task", "blob"}, {"quality_task", "blob"}, {"file", "blob"},
 	}
 }
 
@@ -53,5 +53,6 @@ func (tx *Tx) ImageFormat(blob string) (string, error) {
 		`SELECT item.format FROM item JOIN dataset ON dataset.id = item.dataset WHERE item.blob = $1 AND dataset.deleted_at IS NULL
 		UNION ALL SELECT 'png' FROM annotation JOIN dataset ON dataset.id = annotation.dataset WHERE annotation.blob = $1 AND dataset.deleted_at IS NULL
 		UNION ALL SELECT format FROM task WHERE blob = $1 AND blob <> ''
+		UNION ALL SELECT format FROM quality_task WHERE blob = $1 AND blob <> ''
 		UNION ALL SELECT substr(media_type, 7) FROM file WHERE blob = $1 AND media_type LIKE 'image/%' LIMIT 1`, blob)
 }

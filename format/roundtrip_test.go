@@ -19,7 +19,7 @@ import (
 func drawDataset(t *rapid.T) remuda.Dataset {
 	var d remuda.Dataset
 	name := rapid.StringMatching(`[a-zA-Zäλ<&"'%][a-zA-Z0-9ßж<>&"'_ -]{0,8}[a-z]`)
-	for i, n := range rapid.SliceOfNDistinct(name, 1, 4, func(s string) string { return strings.ToLower(s) }).Draw(t, "names") {
+	for i, n := range rapid.SliceOfNDistinct(name, 0, 4, func(s string) string { return strings.ToLower(s) }).Draw(t, "names") {
 		d.Categories = append(d.Categories, remuda.Category{ID: int64(3*i + rapid.IntRange(0, 2).Draw(t, "gap")), Name: n})
 	}
 	file := rapid.StringMatching(`([a-z]{1,3}/|images/)?[a-zA-Z0-9äж&<' _-]{0,5}[a-z]`)
@@ -31,7 +31,11 @@ func drawDataset(t *rapid.T) remuda.Dataset {
 			Width: rapid.IntRange(1, 8000).Draw(t, "width"), Height: rapid.IntRange(1, 8000).Draw(t, "height")})
 	}
 	coordinate := rapid.Float64Range(-100, 9000)
-	for i := range rapid.IntRange(0, 12).Draw(t, "boxes") {
+	most := 12
+	if len(d.Categories) == 0 {
+		most = 0
+	}
+	for i := range rapid.IntRange(0, most).Draw(t, "boxes") {
 		x, y := coordinate.Draw(t, "x"), coordinate.Draw(t, "y")
 		item := rapid.SampledFrom(d.Items).Draw(t, "item")
 		box := geom.Box{

@@ -170,9 +170,9 @@ func (y dataYAML) names(p *problems) []string {
 	var list []string
 	var byClass map[int]string
 	switch {
-	case y.Names.Kind == yaml.SequenceNode && y.Names.Decode(&list) == nil && len(list) > 0:
+	case y.Names.Kind == yaml.SequenceNode && y.Names.Decode(&list) == nil:
 		return list
-	case y.Names.Kind == yaml.MappingNode && y.Names.Decode(&byClass) == nil && len(byClass) > 0:
+	case y.Names.Kind == yaml.MappingNode && y.Names.Decode(&byClass) == nil:
 		for class := range len(byClass) {
 			name, ok := byClass[class]
 			if !ok {

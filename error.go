@@ -3,6 +3,8 @@ package remuda
 import (
 	"errors"
 	"fmt"
+	"io/fs"
+	"strings"
 )
 
 // Code says what kind of failure a user is looking at.
@@ -84,4 +86,49 @@ func HintOf(err error) string {
 		}
 	}
 	return ""
+}
+
+// Inside returns an error whose text is for those who run a server, since it
+// may name files, tables and addresses; [Told] tells its users something instead.
+func Inside(instead string, err error) error { return inside{err, instead} }
+
+type inside struct {
+	error
+	instead string
+}
+
+func (i inside) Unwrap() error { return i.error }
+
+// Told is what a server's users read of an error: nothing of what stands inside
+// of it, the paths of files among it. A fault of the program says no more than that.
+func Told(err error) string {
+	if CodeOf(err) == Internal && HintOf(err) == "" {
+		return "a fault of the server: its log says more"
+	}
+	return told(err.Error(), err)
+}
+
+// told takes what errors of a tree have inside out of a text.
+func told(text string, err error) string {
+	switch e := err.(type) {
+	case inside:
+		return strings.ReplaceAll(text, e.Error(), e.instead)
+	case *fs.PathError:
+		return strings.ReplaceAll(text, e.Error(), e.Err.Error())
+	case interface{ Unwrap() error }:
+		return told(text, e.Unwrap())
+	case interface{ Unwrap() []error }:
+		for _, cause := range e.Unwrap() {
+			text = told(text, cause)
+		}
+	}
+	return text
+}
+
+// Sentence is [Told], and what to do.
+func Sentence(err error) string {
+	if hint := HintOf(err); hint != "" {
+		return Told(err) + ": " + hint
+	}
+	return Told(err)
 }

@@ -191,7 +191,7 @@ func relative(r *http.Request, rest string) *http.Request {
 
 // answer sends an error as all faces but our own API do.
 func answer(w http.ResponseWriter, _ *http.Request, err error) {
-	_ = httpx.WriteJSON(w, httpx.Status(err), map[string]string{"error": httpx.Sentence(err)}) // the caller may be gone
+	_ = httpx.WriteJSON(w, httpx.Status(err), map[string]string{"error": remuda.Sentence(err)}) // the caller may be gone
 }
 
 // headers sets what every answer bears.

@@ -51,5 +51,5 @@ func method(r *http.Request) string {
 // writeFault answers for a fault of the program.
 func writeFault(w http.ResponseWriter) error {
 	err := remuda.Errorf(remuda.Internal, "a fault of the program").WithHint("its log says more, under this answer's X-Request-Id")
-	return httpx.WriteJSON(w, http.StatusInternalServerError, map[string]string{"error": httpx.Sentence(err)})
+	return httpx.WriteJSON(w, http.StatusInternalServerError, map[string]string{"error": remuda.Sentence(err)})
 }

@@ -3,6 +3,7 @@ package blob
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"iter"
 	"net/url"
@@ -242,7 +243,7 @@ func (b *bucket) absent(ctx context.Context, action string, err error) error {
 	if gone := b.check(ctx); gone != nil {
 		return gone
 	}
-	return remuda.Errorf(remuda.NotFound, "it is not in the bucket %s: %w", b.name, err)
+	return remuda.Errorf(remuda.NotFound, "%w", remuda.Inside("it is not there", fmt.Errorf("it is not in the bucket %s: %w", b.name, err)))
 }
 
 // failed gives an error of the service its code and says what to do.
@@ -253,7 +254,7 @@ func (b *bucket) failed(ctx context.Context, action string, err error) error {
 	if isContext(err) {
 		return err
 	}
-	e := remuda.Errorf(remuda.Unavailable, "%s the bucket %s: %w", action, b.name, err)
+	e := b.unavailable(action, err)
 	switch gcerrors.Code(err) {
 	case gcerrors.PermissionDenied:
 		return e.WithHint("give the bucket's access key the right to list, read, write and delete")
@@ -261,6 +262,10 @@ func (b *bucket) failed(ctx context.Context, action string, err error) error {
 		return e.WithHint("create the bucket, or check its name, region and endpoint")
 	}
 	return e.WithHint("check that its service can be reached, then try again")
+}
+
+func (b *bucket) unavailable(action string, err error) *remuda.Error {
+	return remuda.Errorf(remuda.Unavailable, "%w", remuda.Inside(action+" the server's files", fmt.Errorf("%s the bucket %s: %w", action, b.name, err)))
 }
 
 // schemeTags are the build tags that other services need.

@@ -299,7 +299,7 @@ func (f *folder) there() bool {
 // absent tells a file that is not there from other failures.
 func (f *folder) absent(action string, err error) error {
 	if errors.Is(err, fs.ErrNotExist) && f.there() {
-		return remuda.Errorf(remuda.NotFound, "it is not in %s: %w", f.root, err)
+		return remuda.Errorf(remuda.NotFound, "%w", remuda.Inside("it is not there", fmt.Errorf("it is not in %s: %w", f.root, err)))
 	}
 	return f.failed(action, err)
 }
@@ -309,7 +309,7 @@ func (f *folder) failed(action string, err error) error {
 	if isContext(err) {
 		return err
 	}
-	e := remuda.Errorf(remuda.Unavailable, "%s the folder %s: %w", action, f.root, err)
+	e := remuda.Errorf(remuda.Unavailable, "%w", remuda.Inside(action+" the server's files", fmt.Errorf("%s the folder %s: %w", action, f.root, err)))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return e.WithHint("the folder or a part of it is gone: mount its disk or put it back, then start again")

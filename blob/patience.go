@@ -101,6 +101,6 @@ func (f *patientFile) Seek(offset int64, whence int) (int64, error) {
 
 // unanswered is the error of a service that was silent.
 func (b *bucket) unanswered(action string, err error) error {
-	return remuda.Errorf(remuda.Unavailable, "%s the bucket %s: %w", action, b.name, remuda.Because(err, "%v", errSilent)).
+	return b.unavailable(action, remuda.Because(err, "%v", errSilent)).
 		WithHint("check that its service can be reached and is not overloaded, then try again")
 }

@@ -293,7 +293,7 @@ func (f *Flow) readSoon(ctx context.Context, caller remuda.Caller, dataset, requ
 	err = f.eachLine(ctx, caller, dataset, request, func(n int64, line []byte) error {
 		item, err := readLine(n, line, update)
 		if err != nil {
-			soon.refused = append(soon.refused, sentence(err))
+			soon.refused = append(soon.refused, remuda.Sentence(err))
 			return nil
 		}
 		soon.items = append(soon.items, item)

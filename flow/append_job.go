@@ -38,7 +38,7 @@ func newItemsArgs(done Appended) itemsArgs {
 	args := itemsArgs{Counts: done.Counts()}
 	for _, item := range done.Items {
 		if item.Err != nil {
-			args.Refused = append(args.Refused, sentence(item.Err))
+			args.Refused = append(args.Refused, remuda.Sentence(item.Err))
 		} else {
 			args.Items = append(args.Items, item.ID)
 		}
@@ -98,7 +98,7 @@ func (a *uploadAdder) line(ctx context.Context, n int64, line []byte) error {
 	item, err := readLine(n, line, a.update)
 	if err != nil {
 		a.bad++
-		a.refused = append(a.refused, sentence(err))
+		a.refused = append(a.refused, remuda.Sentence(err))
 	} else {
 		a.batch = append(a.batch, item)
 	}
@@ -135,7 +135,7 @@ func (a *uploadAdder) flush(ctx context.Context) error {
 	}
 	for _, item := range added {
 		if item.Err != nil {
-			a.refused = append(a.refused, sentence(item.Err))
+			a.refused = append(a.refused, remuda.Sentence(item.Err))
 		} else {
 			a.ids = append(a.ids, item.ID)
 		}
@@ -243,7 +243,7 @@ func (f *Flow) lookAtItem(ctx context.Context, item *store.Item) error {
 			return err
 		}
 		if image.Err != nil {
-			item.Problem = sentence(image.Err)
+			item.Problem = remuda.Sentence(image.Err)
 			return nil
 		}
 		setImage(item, image)
@@ -259,7 +259,7 @@ func (f *Flow) lookAtItem(ctx context.Context, item *store.Item) error {
 		return err
 	})
 	if remuda.CodeOf(err) == remuda.Invalid {
-		item.Problem = sentence(err)
+		item.Problem = remuda.Sentence(err)
 		return nil
 	}
 	return err

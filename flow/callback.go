@@ -107,7 +107,7 @@ func (f *Flow) runCallback(ctx context.Context, text json.RawMessage) error {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	case err != nil:
-		c.Answer, final = sentence(err), remuda.CodeOf(err) == remuda.Invalid
+		c.Answer, final = remuda.Sentence(err), remuda.CodeOf(err) == remuda.Invalid
 	default:
 		c.Answer, ok = strconv.Itoa(status), status >= 200 && status < 300
 	}

@@ -139,7 +139,7 @@ func (x *imageIndexing) embed(ctx context.Context, items []store.Item) error {
 func (x *imageIndexing) take(ctx context.Context, item store.Item, vector []float32, problem error) error {
 	switch {
 	case problem != nil:
-		x.failed(item, problem)
+		x.failed(item, remuda.Errorf(remuda.Invalid, "%w", problem)) // the image's, not the program's
 	case len(vector) != x.index.Dimension:
 		return remuda.Errorf(remuda.Internal, "the vector of %s has %d numbers, %d are expected", item.ReferenceID, len(vector), x.index.Dimension)
 	default:
@@ -157,7 +157,7 @@ func (x *imageIndexing) take(ctx context.Context, item store.Item, vector []floa
 }
 
 func (x *imageIndexing) failed(item store.Item, problem error) {
-	x.problems = append(x.problems, fmt.Sprintf("%s: %s", item.ReferenceID, sentence(problem)))
+	x.problems = append(x.problems, fmt.Sprintf("%s: %s", item.ReferenceID, remuda.Sentence(problem)))
 	x.done++
 }
 

@@ -104,7 +104,7 @@ func (f *Flow) runTaskImage(ctx context.Context, text json.RawMessage) error {
 		if remuda.CodeOf(image.Err) == remuda.Unavailable {
 			return image.Err
 		}
-		return f.failTask(ctx, caller, t.ID, sentence(image.Err))
+		return f.failTask(ctx, caller, t.ID, remuda.Sentence(image.Err))
 	}
 	return f.DB.Write(ctx, caller, func(tx *store.Tx) error {
 		before, err := tx.LockTask(t.ID)

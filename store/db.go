@@ -311,7 +311,11 @@ func failure(action string, err error) error {
 	if e, ok := errors.AsType[*sqlite.Error](err); ok && e.Code()&0xff == sqlite3.SQLITE_FULL {
 		err = remuda.Because(errors.Join(syscall.ENOSPC, err), "%v", err)
 	}
-	failed := remuda.Errorf(code, "%s: %w", action, err)
+	instead := "it has failed"
+	if code == remuda.Conflict {
+		instead = "what this belongs to has changed meanwhile"
+	}
+	failed := remuda.Errorf(code, "%s: %w", action, remuda.Inside(instead, err))
 	if hint != "" {
 		failed = failed.WithHint("%s", hint)
 	}

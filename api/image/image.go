@@ -59,7 +59,7 @@ func (s *Server) face(prefix string, serve func(http.ResponseWriter, *http.Reque
 		for _, header := range []string{"Cache-Control", "Etag", "Content-Type", "Content-Security-Policy"} {
 			w.Header().Del(header)
 		}
-		_ = httpx.WriteJSON(w, status, map[string]string{"error": httpx.Sentence(err)}) // the caller may be gone
+		_ = httpx.WriteJSON(w, status, map[string]string{"error": remuda.Sentence(err)}) // the caller may be gone
 	})
 }
 

@@ -119,7 +119,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if status >= http.StatusInternalServerError && s.Fail != nil {
 		s.Fail(r, err)
 	}
-	_ = httpx.WriteJSON(w, status, map[string]string{"error": httpx.Sentence(err)}) // the caller may be gone
+	_ = httpx.WriteJSON(w, status, map[string]string{"error": remuda.Sentence(err)}) // the caller may be gone
 }
 
 // send writes a stream; an error means that nothing was written yet.

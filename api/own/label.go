@@ -142,7 +142,7 @@ func (s *Server) fix(ctx context.Context, c *call, in *struct {
 		case "":
 			out.Fixed++
 		case remuda.Conflict, remuda.NotFound: // mended by someone else
-			out.Problems = append(out.Problems, wire.Mistake{Location: finding, Message: httpx.Sentence(err)})
+			out.Problems = append(out.Problems, wire.Mistake{Location: finding, Message: remuda.Sentence(err)})
 		default:
 			return out, err
 		}

@@ -33,7 +33,7 @@ func (s *Server) problem(r *http.Request, err error) *failure {
 		s.Fail(r, err)
 	}
 	return &failure{wire.Problem{
-		Title: http.StatusText(status), Status: status, Detail: err.Error(), Code: string(remuda.CodeOf(err)), Hint: remuda.HintOf(err),
+		Title: http.StatusText(status), Status: status, Detail: remuda.Told(err), Code: string(remuda.CodeOf(err)), Hint: remuda.HintOf(err),
 	}}
 }
 

@@ -13,7 +13,6 @@ import (
 
 	"remuda"
 	"remuda/flow"
-	"remuda/internal/httpx"
 	"remuda/wire"
 )
 
@@ -61,7 +60,7 @@ func (s *Server) storeImages(ctx context.Context, c *call, dataset string, image
 	for i, d := range done {
 		out.Images[i] = wire.AddedImage{ReferenceID: images[i].ReferenceID, Item: d.Item, Status: string(d.Outcome)}
 		if d.Err != nil {
-			out.Images[i].Problem = httpx.Sentence(d.Err)
+			out.Images[i].Problem = remuda.Sentence(d.Err)
 		}
 	}
 	return out, nil

@@ -111,7 +111,7 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, status int, err 
 	if status >= http.StatusInternalServerError && s.Fail != nil {
 		s.Fail(r, err)
 	}
-	_ = httpx.WriteJSON(w, status, map[string]any{"status_code": status, "error": httpx.Sentence(err)}) // the caller may be gone
+	_ = httpx.WriteJSON(w, status, map[string]any{"status_code": status, "error": remuda.Sentence(err)}) // the caller may be gone
 }
 
 func (s *Server) call(r *request, handle handler) (_ any, err error) {

@@ -40,14 +40,6 @@ func Status(err error) int {
 	return http.StatusInternalServerError
 }
 
-// Sentence is what a user reads of an error: what failed, and what to do.
-func Sentence(err error) string {
-	if hint := remuda.HintOf(err); hint != "" {
-		return err.Error() + ": " + hint
-	}
-	return err.Error()
-}
-
 // ReadJSON reads one JSON value of at most maxBytes from a request's body; an
 // empty body leaves into as it is.
 func ReadJSON(w http.ResponseWriter, r *http.Request, maxBytes int64, into any) error {

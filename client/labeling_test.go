@@ -151,12 +151,15 @@ func (l *labeled) callBatch() {
 // callWork has Ada draw on all images and Rex review them.
 func (l *labeled) callWork() {
 	t, ctx := l.t, l.t.Context()
+	item := l.items(l.dataset)[0]
+	newer := wire.ReviseInstruction{Base: 2, Text: "the tightest boxes", Examples: []wire.Example{{Image: item.ID, Boxes: []wire.AnswerBox{}, Why: "the tail is left out"}}}
+	must[wire.Guide](t)(l.ReviseInstruction(ctx, l.project, newer)) // while the tasks wait
 	next := must[wire.Next](t)(l.ada.NextTask(ctx, "horses/2"))
 	if next.Task == nil {
 		t.Fatal("no task")
 	}
 	held := *next.Task
-	if held.Instruction.Text != "very tight boxes" || len(held.Instruction.Examples) != 1 || held.Instruction.Examples[0].ImageURL == "" || held.ImageURL == "" || held.Width != 64 {
+	if held.Instruction.Text != "the tightest boxes" || held.Instruction.Version != 3 || len(held.Instruction.Examples) != 1 || held.Instruction.Examples[0].ImageURL == "" || held.ImageURL == "" || held.Width != 64 {
 		t.Errorf("what Ada is told: %+v", held)
 	}
 	if held.Answer == nil || len(held.Answer.Boxes) != 1 || held.Answer.Boxes[0].Box.X1 != 40 {
@@ -181,7 +184,7 @@ func (l *labeled) callWork() {
 		}
 		must[wire.Submitted](t)(l.rex.SubmitTask(ctx, next.Task.Task, wire.Submission{Lease: next.Task.Lease, Verdict: "accepted"}))
 	}
-	item := l.items(l.dataset)[0]
+	item = l.items(l.dataset)[0]
 	got := make(map[string]wire.Annotation)
 	for _, a := range item.Annotations {
 		got[a.Category] = a
@@ -318,7 +321,7 @@ func (l *labeled) callManaged() {
 	if again := must[wire.OutdatedTasks](t)(l.Outdated(ctx, l.project)); len(again.Tasks) != 3 {
 		t.Errorf("outdated: %+v", again)
 	}
-	if all := must[wire.Guides](t)(l.Guides(ctx, l.project)); len(all.Guides) != 3 {
+	if all := must[wire.Guides](t)(l.Guides(ctx, l.project)); len(all.Guides) != 4 {
 		t.Errorf("guides: %+v", all)
 	}
 	page := must[wire.Tasks](t)(l.Tasks(ctx, client.TaskFilter{Batch: "first", Status: "completed"}, client.Page{Limit: 2}))

@@ -16,9 +16,8 @@ type Work struct {
 	Task        store.Task
 	Batch       store.Batch
 	Question    label.Question
-	Instruction string          // Markdown
-	Examples    []label.Example // good and bad ones
-	Idle        time.Duration   // how long they may look without moving and still be at work
+	Instruction label.Instruction // the newest, where the task has none of its own
+	Idle        time.Duration     // how long they may look without moving and still be at work
 	Draft       *label.Submission
 	Begin       *label.Answer // what they begin from: the proposal to review, the result to audit, starting boxes; nil for nothing
 }
@@ -232,16 +231,18 @@ func (w *Work) fill(tx *store.Tx) error {
 		return err
 	}
 	w.Idle = idleOf(p)
-	w.Instruction = params.string(paramInstruction)
+	w.Instruction = label.Instruction{Text: params.string(paramInstruction)}
 	if w.Question, err = question(*t); err != nil {
 		return err
 	}
 	if t.ProjectVersion >= 0 && t.Instruction > 0 {
-		v, err := tx.ProjectVersion(t.ProjectID, t.ProjectVersion)
+		v, err := tx.ProjectVersion(t.ProjectID, -1)
 		if err != nil {
 			return err
 		}
-		w.Examples = v.Examples
+		if w.Instruction, err = instructionOf(v); err != nil {
+			return err
+		}
 	}
 	if draft, ok := t.DraftOf(t.Lease.By); ok {
 		w.Draft = &draft

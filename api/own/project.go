@@ -31,7 +31,7 @@ func (s *Server) projectRoutes() {
 	handle(s, route{at: "GET /projects/{project}/guides", id: "listGuides", summary: "All versions of a project's instruction and taxonomy", about: "Oldest first."}, s.guides)
 	handle(s, route{
 		at: "PUT /projects/{project}/instruction", id: "reviseInstruction", summary: "Make the next version of a project's instruction",
-		about: "Markdown, with good and bad examples. It holds for tasks that are made from now on; every attempt remembers the version that its labeler saw.",
+		about: "Markdown, with good and bad examples. It is shown from now on, to people whose task waits already too; every attempt remembers the version that its labeler saw.",
 	}, s.reviseInstruction)
 	handle(s, route{
 		at: "PUT /projects/{project}/taxonomy", id: "reviseTaxonomy", summary: "Make the next version of a project's taxonomy",

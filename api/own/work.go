@@ -77,10 +77,10 @@ func (s *Server) held(ctx context.Context, c *call, w flow.Work) (out wire.Held,
 	if out.ImageURL, err = s.Flow.ImageURL(ctx, store.Item{Blob: t.Image.Blob}); err != nil {
 		return out, err
 	}
-	if out.Instruction, err = wireInstruction(label.Instruction{Version: t.Instruction, Text: w.Instruction, Examples: w.Examples}); err != nil {
+	if out.Instruction, err = wireInstruction(w.Instruction); err != nil {
 		return out, err
 	}
-	if err := s.addImages(ctx, c, w.Examples, &out.Instruction); err != nil {
+	if err := s.addImages(ctx, c, w.Instruction.Examples, &out.Instruction); err != nil {
 		return out, err
 	}
 	if out.Taxonomy, err = as[wire.DrawTaxonomy](w.Question.Taxonomy); err != nil {

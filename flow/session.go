@@ -95,18 +95,17 @@ func (f *Flow) Login(ctx context.Context, login, password, address string) (toke
 	}
 	token = secret(keyBytes)
 	err = f.DB.Write(ctx, remuda.Caller{User: u.ID, Name: u.Name}, func(tx *store.Tx) error {
-		now, err := tx.User(u.ID) // it may have changed while the password was looked at
-		if err != nil || now.DisabledAt != nil || now.Password != u.Password {
-			return errorOr(err, wrongLogin())
+		found, err := tx.NoteLogin(u.ID, u.Password) // it may have changed while the password was looked at
+		if remuda.CodeOf(err) == remuda.NotFound {
+			return wrongLogin()
 		}
-		now.SeenAt = &tx.Now
-		if err := tx.UpdateUser(now); err != nil {
+		if err != nil {
 			return err
 		}
 		if err := tx.ForgetSessions(tx.Now.Add(-SessionMax), tx.Now.Add(-SessionIdle)); err != nil {
 			return err
 		}
-		u = now
+		u = found
 		return tx.CreateSession(hashOf(token), u.ID)
 	})
 	return token, u, err

@@ -228,9 +228,15 @@ func (f *Flow) ChangePassword(ctx context.Context, caller remuda.Caller, token, 
 		return err
 	}
 	return f.DB.Write(ctx, caller, func(tx *store.Tx) error {
+		if err := tx.LockUsers(); err != nil {
+			return err
+		}
 		now, err := tx.User(u.ID)
 		if err != nil {
 			return err
+		}
+		if now.Password != u.Password {
+			return remuda.Errorf(remuda.Conflict, "the password has been changed meanwhile").WithHint("log in with the new one")
 		}
 		now.Password = hash
 		if err := tx.UpdateUser(now); err != nil {

@@ -65,7 +65,14 @@ func (tx *Tx) Users() ([]User, error) {
 	return all(tx, scanUser, "SELECT "+userColumns+" FROM users ORDER BY id")
 }
 
-// UpdateUser writes a user's name, role, password, last login and whether it is disabled.
+// NoteLogin notes that a user logs in now and returns the user; not_found
+// unless they may, and their password's hash still is the one that was looked at.
+func (tx *Tx) NoteLogin(id, password string) (User, error) {
+	return one(tx, "user "+id, scanUser, "UPDATE users SET seen_at = $3 WHERE id = $1 AND password = $2 AND disabled_at IS NULL RETURNING "+userColumns, id, password, millis(tx.Now))
+}
+
+// UpdateUser writes a user's name, role, password, last login and whether it is
+// disabled; LockUsers comes before the reading of what it writes.
 func (tx *Tx) UpdateUser(u User) error {
 	_, err := tx.exec("UPDATE users SET name = $2, role = $3, password = $4, seen_at = $5, disabled_at = $6 WHERE id = $1",
 		u.ID, u.Name, u.Role, u.Password, nullTime(u.SeenAt), nullTime(u.DisabledAt))

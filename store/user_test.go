@@ -25,6 +25,12 @@ func TestUsersAreFoundByLoginAndKeepWhatIsWritten(t *testing.T) {
 			if u.ID != made.ID || u.Role != remuda.Reviewer || u.CreatedBy != manager.User || u.SeenAt != nil || u.DisabledAt != nil {
 				t.Errorf("read back %+v", u)
 			}
+			if seen, err := tx.NoteLogin(made.ID, "hash"); err != nil || seen.SeenAt == nil || seen.Role != remuda.Reviewer {
+				t.Errorf("noted a login: %+v, %v", seen, err)
+			}
+			if _, err := tx.NoteLogin(made.ID, "another hash"); remuda.CodeOf(err) != remuda.NotFound {
+				t.Errorf("logged in with a password that was changed: %v", err)
+			}
 			u.Role, u.DisabledAt = remuda.Admin, &tx.Now
 			if err == nil {
 				err = tx.UpdateUser(u)
@@ -35,6 +41,9 @@ func TestUsersAreFoundByLoginAndKeepWhatIsWritten(t *testing.T) {
 			u, err := tx.User(made.ID)
 			if u.Role != remuda.Admin || u.DisabledAt == nil {
 				t.Errorf("after the change: %+v", u)
+			}
+			if _, err := tx.NoteLogin(made.ID, "hash"); remuda.CodeOf(err) != remuda.NotFound {
+				t.Errorf("a disabled user logged in: %v", err)
 			}
 			if n, err := tx.CountUsers(remuda.Admin); n != 0 || err != nil {
 				t.Errorf("%d admins may log in, the only one is disabled: %v", n, err)

@@ -145,18 +145,13 @@ func (to *openedPlace) add(tx *store.Tx, tasks []NewTask) ([]store.Task, error) 
 		}
 		events = append(events, happened...)
 	}
-	if len(made) == 1 {
-		if err := tx.AddTask(made[0]); err != nil {
-			return nil, err
-		}
-	} else if err := tx.AddTasks(made); err != nil {
+	if err := tx.AddTasks(made); err != nil {
 		return nil, err
 	}
 	if err := tx.AddEvents(to.project.ID, to.batch.ID, events); err != nil {
 		return nil, err
 	}
 	for i := range made {
-		made[i].UpdatedAt = tx.Now
 		if made[i].Status == label.Pending && made[i].Image.Blob == "" {
 			if err := tx.Enqueue(workTaskImage, taskRef{made[i].ID}, time.Time{}); err != nil {
 				return nil, err

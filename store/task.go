@@ -138,22 +138,19 @@ const (
 	contentRow   = "task, params, metadata, attachment, callback, project_version, instruction, taxonomy, start, state"
 )
 
-// AddTask adds a task whose id [Tx.NewTaskID] made; conflict if its unique id is
-// taken. The caller has locked the batch.
-func (tx *Tx) AddTask(t Task) error {
-	if t.UniqueID != "" {
-		switch other, err := tx.TaskIDByUnique(t.UniqueID); {
-		case err == nil:
-			return taken(t.UniqueID, other)
-		case remuda.CodeOf(err) != remuda.NotFound:
-			return err
-		}
+// mustBeFree refuses a unique id that a task has, unless it is the one with an id.
+func (tx *Tx) mustBeFree(unique, id string) error {
+	if unique == "" {
+		return nil
 	}
-	return tx.AddTasks([]Task{t})
-}
-
-func taken(unique, task string) error {
-	return remuda.Errorf(remuda.Conflict, "the unique_id %q belongs to task %s already", unique, task).
+	other, err := tx.TaskIDByUnique(unique)
+	if remuda.CodeOf(err) == remuda.NotFound || err == nil && other == id {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return remuda.Errorf(remuda.Conflict, "the unique_id %q belongs to task %s already", unique, other).
 		WithHint("choose another one, or read that task")
 }
 
@@ -169,6 +166,9 @@ func (tx *Tx) AddTasks(tasks []Task) error {
 	counts := make(map[place]int)
 	for i := range tasks {
 		t := &tasks[i]
+		if err := tx.mustBeFree(t.UniqueID, ""); err != nil {
+			return err
+		}
 		t.Created = remuda.IDTime(t.ID)
 		t.UpdatedAt = t.Created
 		if !t.Completed.IsZero() {
@@ -367,15 +367,8 @@ func (tx *Tx) SetTaskMetadata(id string, metadata json.RawMessage) error {
 // SetTaskUniqueID gives a task another unique id, "" for none; conflict if it is
 // taken. The caller has locked the task.
 func (tx *Tx) SetTaskUniqueID(id, unique string) error {
-	if unique != "" {
-		switch other, err := tx.TaskIDByUnique(unique); {
-		case err == nil && other == id:
-			return nil
-		case err == nil:
-			return taken(unique, other)
-		case remuda.CodeOf(err) != remuda.NotFound:
-			return err
-		}
+	if err := tx.mustBeFree(unique, id); err != nil {
+		return err
 	}
 	_, err := tx.exec("UPDATE task SET unique_id = $2, updated_at = $3 WHERE id = $1", id, unique, millis(tx.Now))
 	return err

@@ -38,7 +38,11 @@ func benchTaskLists(b *testing.B, location string) {
 	db.SetJobs(&fakeQueue{})
 	begun := now
 	batches := fillTasks(b, db, count)
-	if err := db.Write(b.Context(), manager, func(tx *Tx) error { _, err := tx.exec("ANALYZE"); return err }); err != nil {
+	tidy := "ANALYZE"
+	if db.dialect == Postgres {
+		tidy = "VACUUM ANALYZE" // as its daemon does
+	}
+	if _, err := db.write.ExecContext(b.Context(), tidy); err != nil {
 		b.Fatal(err)
 	}
 	middle := begun.Add(now.Sub(begun) / 2)

@@ -38,7 +38,7 @@ func (w workshop) add(tx *Tx, change func(*Task)) (Task, error) {
 	if change != nil {
 		change(&task)
 	}
-	if err := tx.AddTask(task); err != nil {
+	if err := tx.AddTasks([]Task{task}); err != nil {
 		return task, err
 	}
 	return tx.Task(task.ID)

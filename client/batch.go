@@ -94,6 +94,11 @@ func (c *Client) StartChanges(ctx context.Context, batch string) (wire.StartChan
 	return get[wire.StartChanges](ctx, c, "/batches"+id(batch)+"/changes", nil)
 }
 
+// StuckTasks lists the tasks of a batch that wait for a manager, and why.
+func (c *Client) StuckTasks(ctx context.Context, batch string) (wire.StuckTasks, error) {
+	return get[wire.StuckTasks](ctx, c, "/batches"+id(batch)+"/stuck", nil)
+}
+
 // BatchCosts returns the time and money that a batch took.
 func (c *Client) BatchCosts(ctx context.Context, batch string) (wire.Costs, error) {
 	return get[wire.Costs](ctx, c, "/batches"+id(batch)+"/costs", nil)

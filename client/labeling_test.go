@@ -228,6 +228,9 @@ func (l *labeled) submitAll(held wire.Held) {
 	if err := l.bo.FlagTask(ctx, flagged.Task, wire.GiveBack{Lease: flagged.Lease, Reason: "is a foal a horse?"}); err != nil {
 		t.Fatal(err)
 	}
+	if stuck := must[wire.StuckTasks](t)(l.StuckTasks(ctx, "first")); len(stuck.Tasks) != 1 || stuck.Tasks[0].Task != flagged.Task || !strings.Contains(stuck.Tasks[0].Why, "is a foal a horse?") {
+		t.Errorf("stuck: %+v", stuck)
+	}
 	if got := must[wire.Task](t)(l.ResolveTask(ctx, flagged.Task, "yes")); got.Note != "yes" || got.Flag != "" {
 		t.Errorf("resolved: %+v", got)
 	}

@@ -114,3 +114,32 @@ func TestAQualityTaskNeedsAnAuditedResult(t *testing.T) {
 		t.Errorf("retired: %+v, %v", q, err)
 	}
 }
+
+func TestATaskThatNobodyIsLeftForIsShown(t *testing.T) {
+	w := newStable(t, 4, 4, store.ProjectSettings{Plan: label.Plan{Attempts: 3}}) // two people and two reviewers
+	w.batch(flow.SliceBatch{NewBatch: flow.NewBatch{Name: "real"}, Slice: w.images(1)})
+	stuck := func() []flow.Stuck {
+		t.Helper()
+		found, err := w.StuckTasks(t.Context(), w.manager, "real")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return found
+	}
+	for _, p := range w.people[:2] {
+		for p.did == 0 && w.step(p) {
+			w.clock = w.clock.Add(p.pace)
+		}
+	}
+	if found := stuck(); len(found) != 0 {
+		t.Errorf("with two people left: %+v", found)
+	}
+	for _, p := range w.people[2:] {
+		if _, err := w.PausePerson(t.Context(), w.manager, "animals", p.User, "rest"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if found := stuck(); len(found) != 1 || !strings.Contains(found[0].Why, "nobody is left") {
+		t.Errorf("with nobody left: %+v", found)
+	}
+}

@@ -95,3 +95,14 @@ type SampleAudits struct {
 type SampledAudits struct {
 	Tasks []string `json:"tasks" doc:"Ids."`
 }
+
+// StuckTasks lists the tasks of a batch that wait for a manager.
+type StuckTasks struct {
+	Tasks []StuckTask `json:"tasks"`
+}
+
+// StuckTask is a task that would wait for ever, and why.
+type StuckTask struct {
+	Task string `json:"task" doc:"Id."`
+	Why  string `json:"why"`
+}

@@ -48,6 +48,13 @@ func (s *Server) reportRoutes() {
 		}
 		return out, err
 	})
+	handle(s, route{
+		at: "GET /batches/{batch}/stuck", id: "listStuck", summary: "Tasks that wait for a manager",
+		about: "Set aside with a question, or such that nobody is left who may do them.",
+	}, func(ctx context.Context, c *call, in *OfBatch) (wire.StuckTasks, error) {
+		found, err := s.Flow.StuckTasks(ctx, c.caller, in.Batch)
+		return wire.StuckTasks{Tasks: list(found, func(t flow.Stuck) wire.StuckTask { return wire.StuckTask(t) })}, err
+	})
 	handle(s, route{at: "GET /batches/{batch}/changes", id: "getStartChanges", summary: "What became of the boxes that people began from"}, s.startChanges)
 	handle(s, route{at: "GET /batches/{batch}/costs", id: "getBatchCosts", summary: "Time and money that a batch took, and what is left", about: aboutCosts}, func(ctx context.Context, c *call, in *OfBatch) (wire.Costs, error) {
 		costs, err := s.Flow.BatchCosts(ctx, c.caller, in.Batch)

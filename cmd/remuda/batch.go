@@ -127,7 +127,7 @@ func (m *Main) printBatches(all wire.Batches, asJSON bool) error {
 
 type batchShowCmd struct{ ofBatch }
 
-// Run shows a batch, and what a careful manager would do before people begin.
+// Run shows a batch, and which of its tasks wait for a manager.
 func (c *batchShowCmd) Run(m *Main) error {
 	from, err := c.client(m)
 	if err != nil {
@@ -137,7 +137,23 @@ func (c *batchShowCmd) Run(m *Main) error {
 	if err != nil {
 		return err
 	}
-	return m.printBatch(b, c.JSON)
+	stuck, err := from.StuckTasks(m.ctx, c.Batch)
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return m.printJSON(struct {
+			wire.Batch
+			Stuck []wire.StuckTask `json:"stuck"`
+		}{b, stuck.Tasks})
+	}
+	if err := m.printBatch(b, false); err != nil {
+		return err
+	}
+	for _, t := range stuck.Tasks {
+		fmt.Fprintf(m.Stdout, "task %s waits for a manager: %s\n", t.Task, t.Why)
+	}
+	return nil
 }
 
 func (m *Main) printBatch(b wire.Batch, asJSON bool) error {

@@ -206,6 +206,9 @@ func (f *Flow) SaveAnnotations(ctx context.Context, caller remuda.Caller, item s
 		}
 	}
 	err = f.DB.Write(ctx, caller, func(tx *store.Tx) error {
+		if _, err := tx.Item(item); err != nil {
+			return err
+		}
 		current, err := tx.AnnotationsOf([]string{item}, "")
 		if err != nil {
 			return err
@@ -457,22 +460,27 @@ func (f *Flow) runAnnotate(ctx context.Context, run *JobRun) (any, error) {
 	return result, f.endUpload(ctx, run.Caller, run.Job.Dataset, args.Request)
 }
 
-// linesAtOnce is how many lines of a staged file are held in memory.
-const linesAtOnce = 5000
+// linesAtOnce and bytesAtOnce are how much of a staged file is held in memory.
+const (
+	linesAtOnce = 5000
+	bytesAtOnce = 8 << 20
+)
 
 // putLines hands the annotations or predictions of a staged file to write, some at a time. It is safe
 // to run again: what was written by an earlier try is ignored or the same.
 func (f *Flow) putLines(ctx context.Context, run *JobRun, request string, write func(Sent) (Put, error)) (sum Put, total int64, err error) {
 	var held []json.RawMessage
+	bytesHeld := 0
 	flush := func() error {
 		put, err := write(Sent{Texts: held})
-		held = held[:0]
+		held, bytesHeld = held[:0], 0
 		sum.Processed, sum.Ignored = sum.Processed+put.Processed, sum.Ignored+put.Ignored
 		return errors.Join(err, run.Errors(ctx, put.Errors...))
 	}
 	err = f.eachLine(ctx, run.Caller, run.Job.Dataset, request, func(_ int64, line []byte) error {
 		total++
-		if held = append(held, bytes.Clone(line)); len(held) < linesAtOnce {
+		held, bytesHeld = append(held, bytes.Clone(line)), bytesHeld+len(line)
+		if len(held) < linesAtOnce && bytesHeld < bytesAtOnce {
 			return nil
 		}
 		return flush()

@@ -87,6 +87,8 @@ type uploadAdder struct {
 
 	lines   int64
 	batch   []NewItem
+	begun   int64 // lines before the batch
+	bytes   int   // of the batch's lines
 	bad     int64 // lines of the batch that can't be read
 	refused []string
 	counts  AppendCounts
@@ -95,6 +97,7 @@ type uploadAdder struct {
 
 func (a *uploadAdder) line(ctx context.Context, n int64, line []byte) error {
 	a.lines++
+	a.bytes += len(line)
 	item, err := readLine(n, line, a.update)
 	if err != nil {
 		a.bad++
@@ -102,7 +105,7 @@ func (a *uploadAdder) line(ctx context.Context, n int64, line []byte) error {
 	} else {
 		a.batch = append(a.batch, item)
 	}
-	if a.lines%itemBatch != 0 {
+	if a.lines-a.begun < itemBatch && a.bytes < bytesAtOnce { // so that the same lines always make a batch
 		return nil
 	}
 	return a.flush(ctx)
@@ -142,6 +145,7 @@ func (a *uploadAdder) flush(ctx context.Context) error {
 	}
 	err = a.run.Errors(ctx, a.refused...)
 	a.run.Job, a.counts, a.batch, a.refused, a.bad = job, counts, a.batch[:0], nil, 0
+	a.begun, a.bytes = a.lines, 0
 	return err
 }
 

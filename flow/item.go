@@ -172,7 +172,11 @@ func mergeObjects(a, b json.RawMessage) (json.RawMessage, error) {
 		into = make(map[string]json.RawMessage)
 	}
 	maps.Copy(into, from)
-	return json.Marshal(into)
+	merged, err := json.Marshal(into)
+	if err != nil {
+		return nil, err
+	}
+	return merged, checkObject(merged)
 }
 
 // jobMetadata is the kind of job that merges metadata.

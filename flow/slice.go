@@ -55,6 +55,9 @@ func (f *Flow) CreateSlice(ctx context.Context, caller remuda.Caller, dataset st
 	if n.Name, err = checkName("slice", n.Name); err != nil {
 		return made, err
 	}
+	if err := checkOptional("description", n.Description, maxDescription); err != nil {
+		return made, err
+	}
 	err = f.DB.Write(ctx, caller, func(tx *store.Tx) error {
 		members, err := choose(tx, dataset, n.Choice)
 		if err != nil {
@@ -424,6 +427,9 @@ func (f *Flow) RenameSlice(ctx context.Context, caller remuda.Caller, id, name, 
 	if name, err = checkName("slice", name); err != nil {
 		return s, err
 	}
+	if err := checkOptional("description", description, maxDescription); err != nil {
+		return s, err
+	}
 	err = f.DB.Write(ctx, caller, func(tx *store.Tx) (err error) {
 		if s, err = tx.Slice(id); err != nil {
 			return err
@@ -432,24 +438,6 @@ func (f *Flow) RenameSlice(ctx context.Context, caller remuda.Caller, id, name, 
 		return tx.UpdateSlice(s)
 	})
 	return s, err
-}
-
-// TagSlice adds tags to a slice and returns all that it has, sorted; managers only.
-func (f *Flow) TagSlice(ctx context.Context, caller remuda.Caller, id string, tags []string) (all []string, err error) {
-	if err := caller.Need(remuda.Manager); err != nil {
-		return nil, err
-	}
-	err = f.DB.Write(ctx, caller, func(tx *store.Tx) (err error) {
-		if _, err := tx.Slice(id); err != nil {
-			return err
-		}
-		if err := tx.AddTags(id, tags); err != nil {
-			return err
-		}
-		all, err = tx.Tags(id)
-		return err
-	})
-	return all, err
 }
 
 // SliceCategories returns the categories of the ground truth of a slice's items, sorted.

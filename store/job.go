@@ -108,7 +108,8 @@ type JobFilter struct {
 	Limit      int
 }
 
-// Jobs returns those of the caller's world that the filter chooses, newest first.
+// Jobs returns those of the caller's world that the filter chooses, newest
+// first, without their arguments, which can be long.
 func (tx *Tx) Jobs(f JobFilter) ([]Job, error) {
 	var where strings.Builder
 	args := []any{tx.Caller.World}
@@ -137,7 +138,7 @@ func (tx *Tx) Jobs(f JobFilter) ([]Job, error) {
 		where.WriteString(" AND type IN (" + strings.Join(marks, ", ") + ")")
 	}
 	args = append(args, limit(f.Limit))
-	return all(tx, scanJob, "SELECT "+jobColumns+" FROM job WHERE world = $1"+where.String()+" ORDER BY id DESC LIMIT "+placeholder(len(args)), args...)
+	return all(tx, scanJob, "SELECT "+strings.Replace(jobColumns, " args", " 'null'", 1)+" FROM job WHERE world = $1"+where.String()+" ORDER BY id DESC LIMIT "+placeholder(len(args)), args...)
 }
 
 // UpdateJob writes a job's status, result, problem and progress; one that has

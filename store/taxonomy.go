@@ -2,6 +2,7 @@ package store
 
 import (
 	"encoding/json"
+	"slices"
 
 	"remuda"
 )
@@ -77,23 +78,27 @@ func (tx *Tx) LabelsInBodies(dataset string, predictions bool, do func(body json
 // EndTaxonomy deletes the annotations and predictions that name a taxonomy of a
 // dataset; their revisions stay in the history.
 func (tx *Tx) EndTaxonomy(dataset, name string) error {
-	named, err := all(tx, scanAnnotation, "SELECT "+annotationColumns+" FROM annotation WHERE dataset = $1 AND taxonomy = $2 AND ended_at IS NULL ORDER BY item, run, id", dataset, name)
+	type group struct{ item, run string }
+	named, err := all(tx, func(row rowScanner) (g group, err error) {
+		err = row.Scan(&g.item, &g.run)
+		return g, err
+	}, "SELECT DISTINCT item, run FROM annotation WHERE dataset = $1 AND taxonomy = $2 AND ended_at IS NULL ORDER BY item, run", dataset, name)
 	if err != nil {
 		return err
 	}
-	for len(named) > 0 {
-		item, run, n := named[0].Item, named[0].Run, 1
-		for n < len(named) && named[n].Item == item && named[n].Run == run {
-			n++
-		}
-		lock, err := tx.lockItem(item, run)
+	for _, g := range named {
+		lock, err := tx.lockItem(g.item, g.run)
 		if err != nil {
 			return err
 		}
-		if err := tx.carryOut(lock, revise{end: named[:n]}); err != nil {
+		current, err := tx.currentAnnotations(g.item, g.run)
+		if err != nil {
 			return err
 		}
-		named = named[n:]
+		ended := slices.DeleteFunc(current, func(a Annotation) bool { return a.Taxonomy != name })
+		if err := tx.carryOut(lock, revise{end: ended}); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ package image
 
 import (
 	"bytes"
+	"io"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -137,8 +138,9 @@ func (s *Server) embeddings(w http.ResponseWriter, r *http.Request, path []strin
 	if len(path) != 2 {
 		return missing(r)
 	}
-	w.Header().Set("Content-Type", "application/json")
-	return s.Flow.WriteSignedEmbeddings(r.Context(), remuda.World(path[0]), path[1], w) // an error after the first bytes leaves what is no JSON
+	return httpx.Spool(w, func(w io.Writer) error {
+		return s.Flow.WriteSignedEmbeddings(r.Context(), remuda.World(path[0]), path[1], w)
+	})
 }
 
 func missing(r *http.Request) error {

@@ -60,14 +60,12 @@ func appendTrainingRow(b []byte, item json.RawMessage, row flow.AnnotatedItem) [
 	return append(b, '}')
 }
 
-// exportForTraining answers with every row of a source, as it reads them.
+// exportForTraining answers with every row of a source.
 func (s *Server) exportForTraining(r *request, from flow.Source) (any, error) {
-	if err := s.checkSource(r, from); err != nil {
-		return nil, err
-	}
 	return stream(func(w io.Writer) error {
-		out := bufio.NewWriterSize(w, 64<<10)
-		head := `{"exportedRows":[`
+		out := bufio.NewWriterSize(w, 64<<10) // which keeps its first error
+		out.WriteString(`{"exportedRows":[`)
+		between := ""
 		err := s.Flow.EachTrainingRow(r.Context(), r.caller, from, func(row flow.AnnotatedItem) error {
 			item, err := s.trainingItem(r, row.Item, false)
 			if err != nil {
@@ -76,34 +74,17 @@ func (s *Server) exportForTraining(r *request, from flow.Source) (any, error) {
 			if row.Annotations, err = s.withMasks(r, row.Annotations); err != nil {
 				return err
 			}
-			_, err = out.Write(appendTrainingRow([]byte(head), item, row))
-			head = ","
+			_, err = out.Write(appendTrainingRow([]byte(between), item, row))
+			between = ","
 			return err
 		})
 		if err != nil {
 			return err
 		}
-		if head != "," {
-			if _, err := out.WriteString(head); err != nil {
-				return err
-			}
-		}
-		if _, err := out.WriteString("]}"); err != nil {
-			return err
-		}
+		out.WriteString("]}")
 		return out.Flush()
 	}), nil
 }
-
-// checkSource says what is wrong with a source before an answer begins.
-func (s *Server) checkSource(r *request, from flow.Source) error {
-	_, err := s.Flow.TrainingPage(r.Context(), r.caller, from, -1, 1)
-	return err
-}
-
-// maxTrainingPage is how many rows a page of an export has at most, however many
-// are asked for: the client goes on until there is no next page.
-const maxTrainingPage = 2000
 
 func (s *Server) exportForTrainingPage(r *request, from flow.Source) (any, error) {
 	var query struct {
@@ -119,7 +100,7 @@ func (s *Server) exportForTrainingPage(r *request, from flow.Source) (any, error
 	if err != nil {
 		return nil, err
 	}
-	size, from.Query = min(size, maxTrainingPage), query.Query
+	from.Query = query.Query
 	rows, err := s.Flow.TrainingPage(r.Context(), r.caller, from, after, size+1)
 	if err != nil {
 		return nil, err

@@ -13,14 +13,15 @@ type pageRequest struct {
 	Size  int             `json:"pageSize"`
 }
 
-// maxRows is how many rows a page has at most.
-const maxRows = 100_000
+// maxPage is how many rows a page has at most, however many are asked for: the
+// client goes on until there is no next page.
+const maxPage = 2000
 
 // after reads a page's size and the position that its token names, -1 to begin.
 func (p *pageRequest) after() (position int64, size int, err error) {
 	size = p.Size
-	if size == 0 || size > maxRows {
-		size = maxRows
+	if size == 0 || size > maxPage {
+		size = maxPage
 	}
 	if size < 0 {
 		return 0, 0, remuda.Errorf(remuda.Invalid, "a page of %d rows", size).WithHint("ask for at least one")

@@ -3,7 +3,6 @@ package nucleus
 import (
 	"bufio"
 	"encoding/json"
-	"errors"
 	"io"
 
 	"remuda/flow"
@@ -108,27 +107,18 @@ func predictionAt(place placeOf) handler {
 	}
 }
 
-// exportPredictions answers with all predictions, an array for each type that
-// occurs, as it reads them.
+// exportPredictions answers with all predictions, an array for each type that occurs.
 func exportPredictions(place placeOf) handler {
 	return func(s *Server, r *request) (any, error) {
-		at, there := place(r), errors.New("there is one")
-		err := s.Flow.EachPrediction(r.Context(), r.caller, at, func(string, store.Prediction) error { return there })
-		if err != nil && !errors.Is(err, there) { // what is wrong must be known before the answer begins
-			return nil, err
-		}
 		return stream(func(w io.Writer) error {
-			out := bufio.NewWriterSize(w, 64<<10)
-			last, head := "", "{"
-			err := s.Flow.EachPrediction(r.Context(), r.caller, at, func(typ string, p store.Prediction) error {
+			out := bufio.NewWriterSize(w, 64<<10) // which keeps its first error
+			last, head, tail := "", "{", "{}"
+			err := s.Flow.EachPrediction(r.Context(), r.caller, place(r), func(typ string, p store.Prediction) error {
 				if typ != last {
-					quoted := appendText([]byte(head), annotationKey(typ))
-					if _, err := out.Write(append(quoted, `:[`...)); err != nil {
-						return err
-					}
-					last, head = typ, "],"
-				} else if err := out.WriteByte(','); err != nil {
-					return err
+					out.Write(append(appendText([]byte(head), annotationKey(typ)), `:[`...))
+					last, head, tail = typ, "],", "]}"
+				} else {
+					out.WriteByte(',')
 				}
 				_, err := out.Write(annotationJSON(p.Annotation, p.ReferenceID))
 				return err
@@ -136,13 +126,7 @@ func exportPredictions(place placeOf) handler {
 			if err != nil {
 				return err
 			}
-			tail := "]}"
-			if last == "" {
-				tail = "{}"
-			}
-			if _, err := out.WriteString(tail); err != nil {
-				return err
-			}
+			out.WriteString(tail)
 			return out.Flush()
 		}), nil
 	}

@@ -78,20 +78,8 @@ func (s *Server) Routes() []string {
 	return names
 }
 
-// stream writes an answer that is too large to be held in memory, as JSON. An
-// error after its first bytes leaves it cut off, which no client takes for whole.
+// stream writes an answer that is too large to be held in memory, as JSON.
 type stream func(w io.Writer) error
-
-// begun notes whether anything of a stream was written.
-type begun struct {
-	io.Writer
-	yes bool
-}
-
-func (b *begun) Write(p []byte) (int, error) {
-	b.yes = true
-	return b.Writer.Write(p)
-}
 
 // redirect is an answer that sends the caller to a URL.
 type redirect string
@@ -100,7 +88,7 @@ type redirect string
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	answer, err := s.call(w, r)
 	if write, ok := answer.(stream); ok && err == nil {
-		if err = s.send(w, r, write); err == nil {
+		if err = httpx.Spool(w, write); err == nil {
 			return
 		}
 	}
@@ -120,20 +108,6 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.Fail(r, err)
 	}
 	_ = httpx.WriteJSON(w, status, map[string]string{"error": remuda.Sentence(err)}) // the caller may be gone
-}
-
-// send writes a stream; an error means that nothing was written yet.
-func (s *Server) send(w http.ResponseWriter, r *http.Request, write stream) error {
-	w.Header().Set("Content-Type", "application/json")
-	out := &begun{Writer: w}
-	err := write(out)
-	if err == nil || !out.yes {
-		return err
-	}
-	if s.Fail != nil {
-		s.Fail(r, err)
-	}
-	return nil
 }
 
 func (s *Server) call(w http.ResponseWriter, r *http.Request) (any, error) {

@@ -259,7 +259,7 @@ func tagSlice(s *Server, r *request) (any, error) {
 	if err := r.json(&body); err != nil {
 		return nil, err
 	}
-	tags, err := s.Flow.TagSlice(r.Context(), r.caller, r.param("slc"), body.Tags)
+	tags, err := s.Flow.ChangeSliceTags(r.Context(), r.caller, r.param("slc"), body.Tags, nil)
 	return map[string]any{"slice_id": r.param("slc"), "tags": tags}, err
 }
 

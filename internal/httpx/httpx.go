@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"os"
 
 	"remuda"
 )
@@ -66,4 +67,31 @@ func WriteJSON(w http.ResponseWriter, status int, v any) error {
 	w.WriteHeader(status)
 	_, err = w.Write(text)
 	return err
+}
+
+// Spool answers with the JSON that write writes, which may be too large to be
+// held in memory. It lies in a temporary file until it is whole: what reads a
+// database never waits for a client, and an error has its own status.
+func Spool(w http.ResponseWriter, write func(io.Writer) error) error {
+	file, err := os.CreateTemp("", "remuda-answer-")
+	if err != nil {
+		return spoolFailed(err)
+	}
+	defer file.Close()
+	if err := os.Remove(file.Name()); err != nil { // so that nothing stays, however this process ends
+		return spoolFailed(err)
+	}
+	if err := write(file); err != nil {
+		return err
+	}
+	if _, err := file.Seek(0, io.SeekStart); err != nil {
+		return spoolFailed(err)
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = io.Copy(w, file) // the caller may be gone
+	return nil
+}
+
+func spoolFailed(err error) error {
+	return remuda.Errorf(remuda.Unavailable, "keep an answer until it is whole: %w", err).WithHint("make room in the server's folder of temporary files")
 }

@@ -27,9 +27,9 @@ func (f *Flow) Agreement(ctx context.Context, caller remuda.Caller, ref string) 
 }
 
 // Merge shows how a task's attempts were made into one result, with all that
-// they disagree about; managers only.
+// they disagree about; reviewers, who decide on it.
 func (f *Flow) Merge(ctx context.Context, caller remuda.Caller, task string) (m label.Merged, people []string, err error) {
-	if err := caller.Need(remuda.Manager); err != nil {
+	if err := caller.Need(remuda.Reviewer); err != nil {
 		return m, nil, err
 	}
 	err = f.DB.Read(ctx, caller, func(tx *store.Tx) error {

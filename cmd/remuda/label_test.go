@@ -100,6 +100,7 @@ func TestABatchFromItsSliceToItsReports(t *testing.T) {
 	tasks := s.list(t, "first")
 	s.has(t, []string{"24.0 24.0", "attempt by"}, "task", "show", tasks.Tasks[0].ID)
 	s.has(t, []string{"created", "completed"}, "task", "history", tasks.Tasks[0].ID)
+	s.has(t, []string{"rejected"}, "task", "audit", tasks.Tasks[1].ID, "rejected", "--why", "loose")
 	s.has(t, []string{"the taxonomy is at version 2", "6 completed tasks outdated", "goat"}, "project", "taxonomy", "boxes", "--category", "horse", "--category", "goat")
 	s.has(t, []string{"version 2"}, "project", "instructions", "boxes", "--set", guide+".2")
 	s.has(t, []string{"pending", "goats"}, "task", "relabel", tasks.Tasks[0].ID, "--why", "goats")

@@ -14,6 +14,7 @@ type taskCmd struct {
 	Ls      taskLsCmd      `cmd:"" help:"List tasks, newest first."`
 	Show    taskShowCmd    `cmd:"" help:"Show a task with everything that was handed in."`
 	History taskHistoryCmd `cmd:"" help:"List what happened to a task."`
+	Audit   taskAuditCmd   `cmd:"" help:"Accept or reject a result."`
 	Relabel taskRelabelCmd `cmd:"" help:"Have a completed task drawn anew."`
 	Cancel  taskCancelCmd  `cmd:"" help:"End a pending or failed task that nobody is working on."`
 	Resolve taskResolveCmd `cmd:"" help:"Answer the question of a task that is set aside."`
@@ -148,6 +149,19 @@ func (o ofTask) change(m *Main, do func(c *client.Client, ctx context.Context, t
 		return err
 	}
 	return m.printTask(t, o.JSON)
+}
+
+type taskAuditCmd struct {
+	ofTask
+	Verdict string `arg:"" help:"accepted or rejected." enum:"accepted,rejected"`
+	Why     string `help:"Needed to reject." placeholder:"TEXT"`
+}
+
+// Run audits a task.
+func (c *taskAuditCmd) Run(m *Main) error {
+	return c.change(m, func(to *client.Client, ctx context.Context, task string) (wire.Task, error) {
+		return to.AuditTask(ctx, task, wire.Audit{Verdict: c.Verdict, Reason: c.Why})
+	})
 }
 
 type taskRelabelCmd struct {

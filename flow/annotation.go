@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -339,20 +340,14 @@ func orderedBody(body json.RawMessage, without ...string) json.RawMessage {
 }
 
 // Annotations returns the current ground truth of items.
-func (f *Flow) Annotations(ctx context.Context, caller remuda.Caller, items []string) (found map[string][]store.Annotation, err error) {
-	if err := caller.Need(remuda.Reviewer); err != nil {
-		return nil, err
-	}
-	err = f.DB.Read(ctx, caller, func(tx *store.Tx) error {
+func (f *Flow) Annotations(ctx context.Context, caller remuda.Caller, items []string) (map[string][]store.Annotation, error) {
+	return read(ctx, f, caller, func(tx *store.Tx) (map[string][]store.Annotation, error) {
 		known, err := tx.ItemsByID(items)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		mine := slices.DeleteFunc(slices.Clone(items), func(id string) bool { _, ok := known[id]; return !ok })
-		found, err = tx.AnnotationsOf(mine, "")
-		return err
+		return tx.AnnotationsOf(slices.Sorted(maps.Keys(known)), "")
 	})
-	return found, err
 }
 
 // AnnotationAt finds an annotation, or a run's prediction, by the user's ids of
@@ -393,24 +388,20 @@ func (f *Flow) AnnotationAt(ctx context.Context, caller remuda.Caller, dataset, 
 
 // DeleteAnnotations asks for a job that deletes the ground truth of a dataset's items, or
 // of all of them if refs is empty; managers only. Revisions stay in the history.
-func (f *Flow) DeleteAnnotations(ctx context.Context, caller remuda.Caller, dataset string, refs []string) (job store.Job, err error) {
-	if err := caller.Need(remuda.Manager); err != nil {
-		return job, err
-	}
-	err = f.DB.Write(ctx, caller, func(tx *store.Tx) error {
+func (f *Flow) DeleteAnnotations(ctx context.Context, caller remuda.Caller, dataset string, refs []string) (store.Job, error) {
+	return write(ctx, f, caller, func(tx *store.Tx) (job store.Job, err error) {
 		if _, err := tx.Dataset(dataset); err != nil {
-			return err
+			return job, err
 		}
 		if job, err = tx.NewJob(JobDeleteAnnotations, dataset, deleteAnnotationsArgs{References: refs}, 1); err != nil {
-			return err
+			return job, err
 		}
 		what := "all items"
 		if len(refs) > 0 {
 			what = fmt.Sprintf("%d items", len(refs))
 		}
-		return tx.Audit("annotations.delete", dataset, what)
+		return job, tx.Audit("annotations.delete", dataset, what)
 	})
-	return job, err
 }
 
 // AnnotateAsync asks for a job that adds the ground truth of a staged file, an

@@ -292,27 +292,13 @@ func groundTruth(tx *store.Tx, items []sourceItem) (*compared, error) {
 }
 
 // Benchmark returns a benchmark.
-func (f *Flow) Benchmark(ctx context.Context, caller remuda.Caller, id string) (found store.Benchmark, err error) {
-	if err := caller.Need(remuda.Reviewer); err != nil {
-		return found, err
-	}
-	err = f.DB.Read(ctx, caller, func(tx *store.Tx) (err error) {
-		found, err = tx.Benchmark(id)
-		return err
-	})
-	return found, err
+func (f *Flow) Benchmark(ctx context.Context, caller remuda.Caller, id string) (store.Benchmark, error) {
+	return read(ctx, f, caller, func(tx *store.Tx) (store.Benchmark, error) { return tx.Benchmark(id) })
 }
 
 // Benchmarks returns those of the caller's world, newest first.
-func (f *Flow) Benchmarks(ctx context.Context, caller remuda.Caller) (found []store.Benchmark, err error) {
-	if err := caller.Need(remuda.Reviewer); err != nil {
-		return nil, err
-	}
-	err = f.DB.Read(ctx, caller, func(tx *store.Tx) (err error) {
-		found, err = tx.Benchmarks()
-		return err
-	})
-	return found, err
+func (f *Flow) Benchmarks(ctx context.Context, caller remuda.Caller) ([]store.Benchmark, error) {
+	return read(ctx, f, caller, func(tx *store.Tx) ([]store.Benchmark, error) { return tx.Benchmarks() })
 }
 
 // BenchmarkItems returns at most n items of a benchmark (0 never cuts) after

@@ -46,27 +46,13 @@ func (f *Flow) CreateDataset(ctx context.Context, caller remuda.Caller, n NewDat
 }
 
 // Datasets returns those of the caller's world, oldest first.
-func (f *Flow) Datasets(ctx context.Context, caller remuda.Caller) (found []store.Dataset, err error) {
-	if err := caller.Need(remuda.Reviewer); err != nil {
-		return nil, err
-	}
-	err = f.DB.Read(ctx, caller, func(tx *store.Tx) (err error) {
-		found, err = tx.Datasets()
-		return err
-	})
-	return found, err
+func (f *Flow) Datasets(ctx context.Context, caller remuda.Caller) ([]store.Dataset, error) {
+	return read(ctx, f, caller, func(tx *store.Tx) ([]store.Dataset, error) { return tx.Datasets() })
 }
 
 // Dataset returns one of the caller's world.
-func (f *Flow) Dataset(ctx context.Context, caller remuda.Caller, id string) (found store.Dataset, err error) {
-	if err := caller.Need(remuda.Reviewer); err != nil {
-		return found, err
-	}
-	err = f.DB.Read(ctx, caller, func(tx *store.Tx) (err error) {
-		found, err = tx.Dataset(id)
-		return err
-	})
-	return found, err
+func (f *Flow) Dataset(ctx context.Context, caller remuda.Caller, id string) (store.Dataset, error) {
+	return read(ctx, f, caller, func(tx *store.Tx) (store.Dataset, error) { return tx.Dataset(id) })
 }
 
 // RenameDataset gives a dataset another name; managers only.
@@ -97,32 +83,28 @@ type DatasetOverview struct {
 }
 
 // DatasetOverview returns what there is of a dataset.
-func (f *Flow) DatasetOverview(ctx context.Context, caller remuda.Caller, id string) (o DatasetOverview, err error) {
-	if err := caller.Need(remuda.Reviewer); err != nil {
-		return o, err
-	}
-	err = f.DB.Read(ctx, caller, func(tx *store.Tx) (err error) {
+func (f *Flow) DatasetOverview(ctx context.Context, caller remuda.Caller, id string) (DatasetOverview, error) {
+	return read(ctx, f, caller, func(tx *store.Tx) (o DatasetOverview, err error) {
 		if o.Dataset, err = tx.Dataset(id); err != nil {
-			return err
+			return o, err
 		}
 		if o.Items, err = tx.CountItems(id); err != nil {
-			return err
+			return o, err
 		}
 		slices, err := tx.Slices(store.SliceFilter{Dataset: id})
 		if err != nil {
-			return err
+			return o, err
 		}
 		o.Slices = make([]string, len(slices))
 		for i, s := range slices {
 			o.Slices[i] = s.ID
 		}
 		if o.Runs, err = tx.DatasetRuns(id); err != nil {
-			return err
+			return o, err
 		}
 		o.Tags, err = tx.Tags(id)
-		return err
+		return o, err
 	})
-	return o, err
 }
 
 // jobDeleteDataset is the kind of job that takes a deleted dataset's rows away.
@@ -130,24 +112,19 @@ const jobDeleteDataset = "deleteDataset"
 
 // DeleteDataset makes a dataset with all that is in it not_found, and a job
 // takes its rows away; managers only.
-func (f *Flow) DeleteDataset(ctx context.Context, caller remuda.Caller, id string) (job store.Job, err error) {
-	if err := caller.Need(remuda.Manager); err != nil {
-		return job, err
-	}
-	err = f.DB.Write(ctx, caller, func(tx *store.Tx) error {
+func (f *Flow) DeleteDataset(ctx context.Context, caller remuda.Caller, id string) (store.Job, error) {
+	return write(ctx, f, caller, func(tx *store.Tx) (job store.Job, err error) {
 		if err := tx.LockDataset(id); err != nil {
-			return err
+			return job, err
 		}
 		if err := tx.HideDataset(id); err != nil {
-			return err
+			return job, err
 		}
 		if err := tx.Audit("dataset.delete", id, ""); err != nil {
-			return err
+			return job, err
 		}
-		job, err = tx.NewJob(jobDeleteDataset, id, struct{}{}, 0)
-		return err
+		return tx.NewJob(jobDeleteDataset, id, struct{}{}, 0)
 	})
-	return job, err
 }
 
 func (f *Flow) runDeleteDataset(ctx context.Context, run *JobRun) (any, error) {

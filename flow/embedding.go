@@ -28,15 +28,8 @@ const (
 )
 
 // EmbeddingIndexes returns those of a dataset, oldest first.
-func (f *Flow) EmbeddingIndexes(ctx context.Context, caller remuda.Caller, dataset string) (found []store.EmbeddingIndex, err error) {
-	if err := caller.Need(remuda.Reviewer); err != nil {
-		return nil, err
-	}
-	err = f.DB.Read(ctx, caller, func(tx *store.Tx) (err error) {
-		found, err = tx.EmbeddingIndexes(dataset)
-		return err
-	})
-	return found, err
+func (f *Flow) EmbeddingIndexes(ctx context.Context, caller remuda.Caller, dataset string) ([]store.EmbeddingIndex, error) {
+	return read(ctx, f, caller, func(tx *store.Tx) ([]store.EmbeddingIndex, error) { return tx.EmbeddingIndexes(dataset) })
 }
 
 type customArgs struct {
@@ -60,18 +53,13 @@ func (f *Flow) IndexCustom(ctx context.Context, caller remuda.Caller, dataset st
 }
 
 // datasetJob makes a job on a dataset; managers only.
-func (f *Flow) datasetJob(ctx context.Context, caller remuda.Caller, dataset, kind string, args any, total int64) (job store.Job, err error) {
-	if err := caller.Need(remuda.Manager); err != nil {
-		return job, err
-	}
-	err = f.DB.Write(ctx, caller, func(tx *store.Tx) (err error) {
+func (f *Flow) datasetJob(ctx context.Context, caller remuda.Caller, dataset, kind string, args any, total int64) (store.Job, error) {
+	return write(ctx, f, caller, func(tx *store.Tx) (job store.Job, err error) {
 		if _, err := tx.Dataset(dataset); err != nil {
-			return err
+			return job, err
 		}
-		job, err = tx.NewJob(kind, dataset, args, total)
-		return err
+		return tx.NewJob(kind, dataset, args, total)
 	})
-	return job, err
 }
 
 func (f *Flow) runIndexCustom(ctx context.Context, run *JobRun) (any, error) {
@@ -167,21 +155,17 @@ type IndexingStatus struct {
 }
 
 // IndexingStatus returns that of a dataset's newest index.
-func (f *Flow) IndexingStatus(ctx context.Context, caller remuda.Caller, dataset string) (s IndexingStatus, err error) {
-	if err := caller.Need(remuda.Reviewer); err != nil {
-		return s, err
-	}
-	err = f.DB.Read(ctx, caller, func(tx *store.Tx) error {
+func (f *Flow) IndexingStatus(ctx context.Context, caller remuda.Caller, dataset string) (IndexingStatus, error) {
+	return read(ctx, f, caller, func(tx *store.Tx) (s IndexingStatus, err error) {
 		if s.Images, err = tx.CountItems(dataset); err != nil {
-			return err
+			return s, err
 		}
 		if s.Index, err = newestIndex(tx, dataset, false); err != nil || s.Index.ID == "" {
-			return err
+			return s, err
 		}
 		s.Embeddings, err = tx.CountEmbeddings(s.Index.ID)
-		return err
+		return s, err
 	})
-	return s, err
 }
 
 // newestIndex returns the newest index of a dataset, of those that are complete

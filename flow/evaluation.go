@@ -169,35 +169,23 @@ func startEvaluation(tx *store.Tx, e store.Evaluation) (store.Evaluation, error)
 }
 
 // Evaluation returns an evaluation.
-func (f *Flow) Evaluation(ctx context.Context, caller remuda.Caller, id string) (found store.Evaluation, err error) {
-	if err := caller.Need(remuda.Reviewer); err != nil {
-		return found, err
-	}
-	err = f.DB.Read(ctx, caller, func(tx *store.Tx) (err error) {
-		found, err = tx.Evaluation(id)
-		return err
-	})
-	return found, err
+func (f *Flow) Evaluation(ctx context.Context, caller remuda.Caller, id string) (store.Evaluation, error) {
+	return read(ctx, f, caller, func(tx *store.Tx) (store.Evaluation, error) { return tx.Evaluation(id) })
 }
 
 // Evaluations returns those of a model, or of a run, newest first.
-func (f *Flow) Evaluations(ctx context.Context, caller remuda.Caller, model, run string) (found []store.Evaluation, err error) {
-	if err := caller.Need(remuda.Reviewer); err != nil {
-		return nil, err
-	}
-	err = f.DB.Read(ctx, caller, func(tx *store.Tx) (err error) {
+func (f *Flow) Evaluations(ctx context.Context, caller remuda.Caller, model, run string) ([]store.Evaluation, error) {
+	return read(ctx, f, caller, func(tx *store.Tx) (_ []store.Evaluation, err error) {
 		if run != "" {
 			_, err = tx.Run(run)
 		} else {
 			_, err = tx.Model(model)
 		}
 		if err != nil {
-			return err
+			return nil, err
 		}
-		found, err = tx.Evaluations(store.EvaluationFilter{Model: model, Run: run})
-		return err
+		return tx.Evaluations(store.EvaluationFilter{Model: model, Run: run})
 	})
-	return found, err
 }
 
 // CancelEvaluation ends an evaluation that has not ended; managers only.
@@ -218,23 +206,18 @@ func (f *Flow) CancelEvaluation(ctx context.Context, caller remuda.Caller, id st
 
 // RetryEvaluation makes a new evaluation of what a failed or cancelled one was to
 // be; managers only.
-func (f *Flow) RetryEvaluation(ctx context.Context, caller remuda.Caller, id string) (made store.Evaluation, err error) {
-	if err := caller.Need(remuda.Manager); err != nil {
-		return made, err
-	}
-	err = f.DB.Write(ctx, caller, func(tx *store.Tx) error {
+func (f *Flow) RetryEvaluation(ctx context.Context, caller remuda.Caller, id string) (store.Evaluation, error) {
+	return write(ctx, f, caller, func(tx *store.Tx) (made store.Evaluation, err error) {
 		e, err := tx.Evaluation(id)
 		if err != nil {
-			return err
+			return made, err
 		}
 		if e.Status != store.EvaluationFailed && e.Status != store.EvaluationCancelled {
-			return remuda.Errorf(remuda.Conflict, "retry evaluation %s: it is %s, not failed", id, e.Status)
+			return made, remuda.Errorf(remuda.Conflict, "retry evaluation %s: it is %s, not failed", id, e.Status)
 		}
 		e.Summary = nil
-		made, err = startEvaluation(tx, e)
-		return err
+		return startEvaluation(tx, e)
 	})
-	return made, err
 }
 
 // DeleteEvaluation removes an evaluation with its matches; managers only.

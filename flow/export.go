@@ -93,15 +93,8 @@ func withAnnotations(items []store.Item, of func(ids []string) (map[string][]sto
 // TrainingPage returns at most n items of a source (0 never cuts) behind a
 // position (-1 begins), with their annotations, in the order of insertion. The
 // last item's Position is where the next page goes on.
-func (f *Flow) TrainingPage(ctx context.Context, caller remuda.Caller, from Source, after int64, n int) (rows []AnnotatedItem, err error) {
-	if err := caller.Need(remuda.Reviewer); err != nil {
-		return nil, err
-	}
-	err = f.DB.Read(ctx, caller, func(tx *store.Tx) (err error) {
-		rows, err = pageOf(tx, from, after, n)
-		return err
-	})
-	return rows, err
+func (f *Flow) TrainingPage(ctx context.Context, caller remuda.Caller, from Source, after int64, n int) ([]AnnotatedItem, error) {
+	return read(ctx, f, caller, func(tx *store.Tx) ([]AnnotatedItem, error) { return pageOf(tx, from, after, n) })
 }
 
 // exportPage is how many items an export holds in memory.

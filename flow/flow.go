@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	"remuda"
 	"remuda/blob"
 	"remuda/store"
 )
@@ -54,3 +55,29 @@ type Limits struct {
 
 // DefaultLimits are those of a server that nobody has told otherwise.
 func DefaultLimits() Limits { return Limits{ImageBytes: 100 << 20} }
+
+// read returns what do finds in one state of the database, for a caller who
+// may read data: a reviewer at least.
+func read[T any](ctx context.Context, f *Flow, caller remuda.Caller, do func(*store.Tx) (T, error)) (found T, err error) {
+	if err := caller.Need(remuda.Reviewer); err != nil {
+		return found, err
+	}
+	err = f.DB.Read(ctx, caller, func(tx *store.Tx) (err error) {
+		found, err = do(tx)
+		return err
+	})
+	return found, err
+}
+
+// write returns what do makes in one transaction, for a caller who may change
+// data: a manager at least. do has no other effects, since it may run twice.
+func write[T any](ctx context.Context, f *Flow, caller remuda.Caller, do func(*store.Tx) (T, error)) (made T, err error) {
+	if err := caller.Need(remuda.Manager); err != nil {
+		return made, err
+	}
+	err = f.DB.Write(ctx, caller, func(tx *store.Tx) (err error) {
+		made, err = do(tx)
+		return err
+	})
+	return made, err
+}

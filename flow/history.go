@@ -10,33 +10,23 @@ import (
 
 // History returns every revision of an item's ground truth, in the order in which
 // they were made.
-func (f *Flow) History(ctx context.Context, caller remuda.Caller, item string) (found []store.Annotation, err error) {
-	if err := caller.Need(remuda.Reviewer); err != nil {
-		return nil, err
-	}
-	err = f.DB.Read(ctx, caller, func(tx *store.Tx) error {
+func (f *Flow) History(ctx context.Context, caller remuda.Caller, item string) ([]store.Annotation, error) {
+	return read(ctx, f, caller, func(tx *store.Tx) ([]store.Annotation, error) {
 		if _, err := tx.Item(item); err != nil {
-			return err
+			return nil, err
 		}
-		found, err = tx.History(item)
-		return err
+		return tx.History(item)
 	})
-	return found, err
 }
 
 // AnnotationsAsOf returns an item's ground truth as it was at a time.
-func (f *Flow) AnnotationsAsOf(ctx context.Context, caller remuda.Caller, item string, at time.Time) (found []store.Annotation, err error) {
-	if err := caller.Need(remuda.Reviewer); err != nil {
-		return nil, err
-	}
-	err = f.DB.Read(ctx, caller, func(tx *store.Tx) error {
+func (f *Flow) AnnotationsAsOf(ctx context.Context, caller remuda.Caller, item string, at time.Time) ([]store.Annotation, error) {
+	return read(ctx, f, caller, func(tx *store.Tx) ([]store.Annotation, error) {
 		if _, err := tx.Item(item); err != nil {
-			return err
+			return nil, err
 		}
-		found, err = tx.AnnotationsAt(item, at)
-		return err
+		return tx.AnnotationsAt(item, at)
 	})
-	return found, err
 }
 
 // RestoreItem makes an item's ground truth what it was at a time, by new

@@ -12,27 +12,13 @@ import (
 
 // Items returns at most limit items of a dataset with positions above after, in
 // the order of insertion; -1 begins, a limit of 0 never cuts.
-func (f *Flow) Items(ctx context.Context, caller remuda.Caller, dataset string, after int64, limit int) (found []store.Item, err error) {
-	if err := caller.Need(remuda.Reviewer); err != nil {
-		return nil, err
-	}
-	err = f.DB.Read(ctx, caller, func(tx *store.Tx) (err error) {
-		found, err = tx.ItemsAfter(dataset, after, limit)
-		return err
-	})
-	return found, err
+func (f *Flow) Items(ctx context.Context, caller remuda.Caller, dataset string, after int64, limit int) ([]store.Item, error) {
+	return read(ctx, f, caller, func(tx *store.Tx) ([]store.Item, error) { return tx.ItemsAfter(dataset, after, limit) })
 }
 
 // CountItems returns how many items a dataset has.
-func (f *Flow) CountItems(ctx context.Context, caller remuda.Caller, dataset string) (n int64, err error) {
-	if err := caller.Need(remuda.Reviewer); err != nil {
-		return 0, err
-	}
-	err = f.DB.Read(ctx, caller, func(tx *store.Tx) (err error) {
-		n, err = tx.CountItems(dataset)
-		return err
-	})
-	return n, err
+func (f *Flow) CountItems(ctx context.Context, caller remuda.Caller, dataset string) (int64, error) {
+	return read(ctx, f, caller, func(tx *store.Tx) (int64, error) { return tx.CountItems(dataset) })
 }
 
 // ItemChoice names one item of a dataset, by whichever field is set.
@@ -50,20 +36,15 @@ type AnnotatedItem struct {
 
 // Item returns an item of a dataset with its ground truth. If it is chosen by
 // its id, the dataset may be "".
-func (f *Flow) Item(ctx context.Context, caller remuda.Caller, dataset string, choice ItemChoice) (found AnnotatedItem, err error) {
-	if err := caller.Need(remuda.Reviewer); err != nil {
-		return found, err
-	}
-	err = f.DB.Read(ctx, caller, func(tx *store.Tx) error {
+func (f *Flow) Item(ctx context.Context, caller remuda.Caller, dataset string, choice ItemChoice) (AnnotatedItem, error) {
+	return read(ctx, f, caller, func(tx *store.Tx) (found AnnotatedItem, err error) {
 		item, err := chosenItem(tx, dataset, choice)
 		if err != nil {
-			return err
+			return found, err
 		}
 		annotations, err := tx.AnnotationsOf([]string{item.ID}, "")
-		found = AnnotatedItem{Item: item, Annotations: annotations[item.ID]}
-		return err
+		return AnnotatedItem{Item: item, Annotations: annotations[item.ID]}, err
 	})
-	return found, err
 }
 
 func chosenItem(tx *store.Tx, dataset string, choice ItemChoice) (store.Item, error) {
@@ -114,15 +95,8 @@ type MergedMetadata struct {
 }
 
 // MergeMetadata sets keys of items' metadata and leaves the others; managers only.
-func (f *Flow) MergeMetadata(ctx context.Context, caller remuda.Caller, dataset string, changes []MetadataChange) (done MergedMetadata, err error) {
-	if err := caller.Need(remuda.Manager); err != nil {
-		return done, err
-	}
-	err = f.DB.Write(ctx, caller, func(tx *store.Tx) (err error) {
-		done, err = mergeMetadata(tx, dataset, changes)
-		return err
-	})
-	return done, err
+func (f *Flow) MergeMetadata(ctx context.Context, caller remuda.Caller, dataset string, changes []MetadataChange) (MergedMetadata, error) {
+	return write(ctx, f, caller, func(tx *store.Tx) (MergedMetadata, error) { return mergeMetadata(tx, dataset, changes) })
 }
 
 func mergeMetadata(tx *store.Tx, dataset string, changes []MetadataChange) (MergedMetadata, error) {
@@ -187,18 +161,13 @@ type metadataArgs struct {
 }
 
 // MergeMetadataLater is MergeMetadata as a job; managers only.
-func (f *Flow) MergeMetadataLater(ctx context.Context, caller remuda.Caller, dataset string, changes []MetadataChange) (job store.Job, err error) {
-	if err := caller.Need(remuda.Manager); err != nil {
-		return job, err
-	}
-	err = f.DB.Write(ctx, caller, func(tx *store.Tx) (err error) {
+func (f *Flow) MergeMetadataLater(ctx context.Context, caller remuda.Caller, dataset string, changes []MetadataChange) (store.Job, error) {
+	return write(ctx, f, caller, func(tx *store.Tx) (job store.Job, err error) {
 		if _, err := tx.Dataset(dataset); err != nil {
-			return err
+			return job, err
 		}
-		job, err = tx.NewJob(jobMetadata, dataset, metadataArgs{changes}, int64(len(changes)))
-		return err
+		return tx.NewJob(jobMetadata, dataset, metadataArgs{changes}, int64(len(changes)))
 	})
-	return job, err
 }
 
 func (f *Flow) runMetadata(ctx context.Context, run *JobRun) (any, error) {

@@ -206,42 +206,23 @@ func (f *Flow) CancelJob(ctx context.Context, caller remuda.Caller, id string) (
 }
 
 // Jobs returns those of the caller's world that the filter chooses, newest first.
-func (f *Flow) Jobs(ctx context.Context, caller remuda.Caller, filter store.JobFilter) (found []store.Job, err error) {
-	if err := caller.Need(remuda.Reviewer); err != nil {
-		return nil, err
-	}
-	err = f.DB.Read(ctx, caller, func(tx *store.Tx) (err error) {
+func (f *Flow) Jobs(ctx context.Context, caller remuda.Caller, filter store.JobFilter) ([]store.Job, error) {
+	return read(ctx, f, caller, func(tx *store.Tx) ([]store.Job, error) {
 		if filter.Dataset != "" {
 			if _, err := tx.Dataset(filter.Dataset); err != nil {
-				return err
+				return nil, err
 			}
 		}
-		found, err = tx.Jobs(filter)
-		return err
+		return tx.Jobs(filter)
 	})
-	return found, err
 }
 
 // JobErrors returns what was wrong with single rows of a job.
-func (f *Flow) JobErrors(ctx context.Context, caller remuda.Caller, id string) (messages []string, err error) {
-	if err := caller.Need(remuda.Reviewer); err != nil {
-		return nil, err
-	}
-	err = f.DB.Read(ctx, caller, func(tx *store.Tx) (err error) {
-		messages, err = tx.JobErrors(id)
-		return err
-	})
-	return messages, err
+func (f *Flow) JobErrors(ctx context.Context, caller remuda.Caller, id string) ([]string, error) {
+	return read(ctx, f, caller, func(tx *store.Tx) ([]string, error) { return tx.JobErrors(id) })
 }
 
 // Job returns a job of the caller's world.
-func (f *Flow) Job(ctx context.Context, caller remuda.Caller, id string) (found store.Job, err error) {
-	if err := caller.Need(remuda.Reviewer); err != nil {
-		return found, err
-	}
-	err = f.DB.Read(ctx, caller, func(tx *store.Tx) (err error) {
-		found, err = tx.Job(id)
-		return err
-	})
-	return found, err
+func (f *Flow) Job(ctx context.Context, caller remuda.Caller, id string) (store.Job, error) {
+	return read(ctx, f, caller, func(tx *store.Tx) (store.Job, error) { return tx.Job(id) })
 }

@@ -90,46 +90,38 @@ func haveSlices(tx *store.Tx, ids []string) error {
 }
 
 // Models returns those of the caller's world, oldest first.
-func (f *Flow) Models(ctx context.Context, caller remuda.Caller) (found []ModelOverview, err error) {
-	if err := caller.Need(remuda.Reviewer); err != nil {
-		return nil, err
-	}
-	err = f.DB.Read(ctx, caller, func(tx *store.Tx) error {
+func (f *Flow) Models(ctx context.Context, caller remuda.Caller) ([]ModelOverview, error) {
+	return read(ctx, f, caller, func(tx *store.Tx) (found []ModelOverview, err error) {
 		models, err := tx.Models()
 		if err != nil {
-			return err
+			return found, err
 		}
 		tags, err := tx.ModelTags()
 		if err != nil {
-			return err
+			return found, err
 		}
 		trained, err := tx.TrainedSlices("")
 		found = make([]ModelOverview, len(models))
 		for i, m := range models {
 			found[i] = ModelOverview{m, tags[m.ID], trained[m.ID]}
 		}
-		return err
+		return found, err
 	})
-	return found, err
 }
 
 // Model returns a model by its id or by that of one of its runs.
-func (f *Flow) Model(ctx context.Context, caller remuda.Caller, id string) (found ModelOverview, err error) {
-	if err := caller.Need(remuda.Reviewer); err != nil {
-		return found, err
-	}
-	err = f.DB.Read(ctx, caller, func(tx *store.Tx) error {
+func (f *Flow) Model(ctx context.Context, caller remuda.Caller, id string) (ModelOverview, error) {
+	return read(ctx, f, caller, func(tx *store.Tx) (found ModelOverview, err error) {
 		if found.Model, err = modelOf(tx, id); err != nil {
-			return err
+			return found, err
 		}
 		if found.Tags, err = tx.Tags(found.ID); err != nil {
-			return err
+			return found, err
 		}
 		trained, err := tx.TrainedSlices(found.ID)
 		found.TrainedSlices = trained[found.ID]
-		return err
+		return found, err
 	})
-	return found, err
 }
 
 // modelOf finds a model by its id or by that of one of its runs.
@@ -175,28 +167,23 @@ func (f *Flow) ChangeModelTags(ctx context.Context, caller remuda.Caller, model 
 
 // ChangeTrainedSlices notes slices that a model was trained on, forgets others,
 // and returns all it has then; managers only.
-func (f *Flow) ChangeTrainedSlices(ctx context.Context, caller remuda.Caller, model string, add, remove []string) (ids []string, err error) {
-	if err := caller.Need(remuda.Manager); err != nil {
-		return nil, err
-	}
-	err = f.DB.Write(ctx, caller, func(tx *store.Tx) error {
+func (f *Flow) ChangeTrainedSlices(ctx context.Context, caller remuda.Caller, model string, add, remove []string) ([]string, error) {
+	return write(ctx, f, caller, func(tx *store.Tx) (ids []string, err error) {
 		if err := tx.LockModel(model); err != nil {
-			return err
+			return ids, err
 		}
 		if err := haveSlices(tx, add); err != nil {
-			return err
+			return ids, err
 		}
 		if err := tx.AddTrainedSlices(model, add); err != nil {
-			return err
+			return ids, err
 		}
 		if _, err := tx.RemoveTrainedSlices(model, remove); err != nil {
-			return err
+			return ids, err
 		}
 		trained, err := tx.TrainedSlices(model)
-		ids = trained[model]
-		return err
+		return trained[model], err
 	})
-	return ids, err
 }
 
 // Kinds of jobs that take away what a deleted model or run has left.
@@ -212,25 +199,20 @@ type deleteModelArgs struct {
 
 // DeleteModel makes a model with its runs and evaluations not_found, and a job
 // takes away what it predicted; managers only.
-func (f *Flow) DeleteModel(ctx context.Context, caller remuda.Caller, id string) (job store.Job, err error) {
-	if err := caller.Need(remuda.Manager); err != nil {
-		return job, err
-	}
-	err = f.DB.Write(ctx, caller, func(tx *store.Tx) error {
+func (f *Flow) DeleteModel(ctx context.Context, caller remuda.Caller, id string) (store.Job, error) {
+	return write(ctx, f, caller, func(tx *store.Tx) (job store.Job, err error) {
 		model, err := tx.Model(id)
 		if err != nil {
-			return err
+			return job, err
 		}
 		if err := tx.HideModel(id); err != nil {
-			return err
+			return job, err
 		}
 		if err := tx.Audit("model.delete", id, model.Name); err != nil {
-			return err
+			return job, err
 		}
-		job, err = tx.NewJob(jobDeleteModel, "", deleteModelArgs{Model: id}, 0)
-		return err
+		return tx.NewJob(jobDeleteModel, "", deleteModelArgs{Model: id}, 0)
 	})
-	return job, err
 }
 
 func (f *Flow) runDeleteModel(ctx context.Context, run *JobRun) (any, error) {

@@ -36,35 +36,31 @@ func (f *Flow) Predict(ctx context.Context, caller remuda.Caller, place Predicti
 }
 
 // predictionRun finds or makes the run that predictions are added to.
-func (f *Flow) predictionRun(ctx context.Context, caller remuda.Caller, place PredictionPlace, trainedSlice string) (id string, err error) {
-	if err := caller.Need(remuda.Manager); err != nil {
-		return "", err
-	}
-	err = f.DB.Write(ctx, caller, func(tx *store.Tx) error {
+func (f *Flow) predictionRun(ctx context.Context, caller remuda.Caller, place PredictionPlace, trainedSlice string) (string, error) {
+	return write(ctx, f, caller, func(tx *store.Tx) (id string, err error) {
 		if place.Dataset != "" {
 			if _, err := tx.Dataset(place.Dataset); err != nil {
-				return err
+				return id, err
 			}
 		}
 		run, err := runFor(tx, place)
 		if err != nil {
-			return err
+			return id, err
 		}
 		id = run.ID
 		if trainedSlice != "" {
 			if err := haveSlices(tx, []string{trainedSlice}); err != nil {
-				return err
+				return id, err
 			}
 			if err := tx.AddTrainedSlices(run.Model, []string{trainedSlice}); err != nil {
-				return err
+				return id, err
 			}
 		}
 		if place.Dataset == "" {
-			return nil
+			return id, nil
 		}
-		return tx.AddRunDatasets(id, []string{place.Dataset})
+		return id, tx.AddRunDatasets(id, []string{place.Dataset})
 	})
-	return id, err
 }
 
 func runFor(tx *store.Tx, place PredictionPlace) (store.Run, error) {
@@ -263,23 +259,19 @@ func runAt(tx *store.Tx, place PredictionPlace) (string, error) {
 // within the place's dataset; without one, within those of the run: by its
 // number among all their items, or, of a model without a run, among those that
 // it has predictions on.
-func (f *Flow) Predictions(ctx context.Context, caller remuda.Caller, place PredictionPlace, choice ItemChoice) (found AnnotatedItem, err error) {
-	if err := caller.Need(remuda.Reviewer); err != nil {
-		return found, err
-	}
-	err = f.DB.Read(ctx, caller, func(tx *store.Tx) error {
+func (f *Flow) Predictions(ctx context.Context, caller remuda.Caller, place PredictionPlace, choice ItemChoice) (AnnotatedItem, error) {
+	return read(ctx, f, caller, func(tx *store.Tx) (found AnnotatedItem, err error) {
 		run, err := runAt(tx, place)
 		if err != nil {
-			return err
+			return found, err
 		}
 		if found.Item, err = predictedItem(tx, place, run, choice); err != nil {
-			return err
+			return found, err
 		}
 		annotations, err := tx.AnnotationsOf([]string{found.Item.ID}, run)
 		found.Annotations = annotations[found.Item.ID]
-		return err
+		return found, err
 	})
-	return found, err
 }
 
 func predictedItem(tx *store.Tx, place PredictionPlace, run string, choice ItemChoice) (store.Item, error) {

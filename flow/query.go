@@ -11,27 +11,13 @@ import (
 // QueryItems returns at most n items of a dataset (0 never cuts) that a filter
 // chooses, behind a position (-1 begins), in the order of insertion. within
 // names a slice whose members alone are looked at, or is "".
-func (f *Flow) QueryItems(ctx context.Context, caller remuda.Caller, dataset, within string, filter slice.Filter, after int64, n int) (items []store.Item, err error) {
-	if err := caller.Need(remuda.Reviewer); err != nil {
-		return nil, err
-	}
-	err = f.DB.Read(ctx, caller, func(tx *store.Tx) (err error) {
-		items, err = tx.FilterItems(dataset, within, filter, after, n)
-		return err
-	})
-	return items, err
+func (f *Flow) QueryItems(ctx context.Context, caller remuda.Caller, dataset, within string, filter slice.Filter, after int64, n int) ([]store.Item, error) {
+	return read(ctx, f, caller, func(tx *store.Tx) ([]store.Item, error) { return tx.FilterItems(dataset, within, filter, after, n) })
 }
 
 // CountQuery returns how many items, or boxes if it is a filter of those, a filter chooses.
-func (f *Flow) CountQuery(ctx context.Context, caller remuda.Caller, dataset, within string, filter slice.Filter) (n int64, err error) {
-	if err := caller.Need(remuda.Reviewer); err != nil {
-		return 0, err
-	}
-	err = f.DB.Read(ctx, caller, func(tx *store.Tx) (err error) {
-		n, err = tx.CountFiltered(dataset, within, filter)
-		return err
-	})
-	return n, err
+func (f *Flow) CountQuery(ctx context.Context, caller remuda.Caller, dataset, within string, filter slice.Filter) (int64, error) {
+	return read(ctx, f, caller, func(tx *store.Tx) (int64, error) { return tx.CountFiltered(dataset, within, filter) })
 }
 
 // QueriedBox is a box that a filter chose, with its item.
@@ -44,20 +30,16 @@ type QueriedBox struct {
 // QueryBoxes returns at most n boxes of a dataset (0 never cuts) that a filter
 // chooses, behind a place in the order of their items. run is nil for all of
 // them, else whose predictions are looked at, "" for ground truth.
-func (f *Flow) QueryBoxes(ctx context.Context, caller remuda.Caller, dataset, within string, run *string, filter slice.Filter, after store.BoxCursor, n int) (boxes []QueriedBox, err error) {
-	if err := caller.Need(remuda.Reviewer); err != nil {
-		return nil, err
-	}
-	err = f.DB.Read(ctx, caller, func(tx *store.Tx) error {
+func (f *Flow) QueryBoxes(ctx context.Context, caller remuda.Caller, dataset, within string, run *string, filter slice.Filter, after store.BoxCursor, n int) ([]QueriedBox, error) {
+	return read(ctx, f, caller, func(tx *store.Tx) (boxes []QueriedBox, err error) {
 		var found []store.FoundBox
-		var err error
 		if run != nil {
 			found, err = tx.FilterBoxesOf(dataset, *run, filter, after, n)
 		} else {
 			found, err = tx.FilterBoxes(dataset, within, filter, after, n)
 		}
 		if err != nil {
-			return err
+			return boxes, err
 		}
 		ids := make([]string, len(found))
 		for i, b := range found {
@@ -68,27 +50,21 @@ func (f *Flow) QueryBoxes(ctx context.Context, caller remuda.Caller, dataset, wi
 		for i, b := range found {
 			boxes[i] = QueriedBox{Cursor: store.BoxCursor{Position: b.Position, ID: b.Annotation.ID}, Item: items[b.Annotation.Item], Annotation: b.Annotation}
 		}
-		return err
+		return boxes, err
 	})
-	return boxes, err
 }
 
 // QueryMatches returns at most n matches of a kind in the newest evaluation of a
 // run, behind a number (-1 begins), on items that a filter of items chooses.
-func (f *Flow) QueryMatches(ctx context.Context, caller remuda.Caller, dataset, run string, kind store.MatchKind, filter slice.Filter, after int64, n int) (pairs []store.MatchedPair, err error) {
-	if err := caller.Need(remuda.Reviewer); err != nil {
-		return nil, err
-	}
-	err = f.DB.Read(ctx, caller, func(tx *store.Tx) error {
+func (f *Flow) QueryMatches(ctx context.Context, caller remuda.Caller, dataset, run string, kind store.MatchKind, filter slice.Filter, after int64, n int) ([]store.MatchedPair, error) {
+	return read(ctx, f, caller, func(tx *store.Tx) ([]store.MatchedPair, error) {
 		evaluation, err := tx.NewestEvaluation(run)
 		if remuda.CodeOf(err) == remuda.NotFound {
-			return remuda.Errorf(remuda.Invalid, "find matches of model run %s: it has not been evaluated", run).WithHint("call calculate_evaluation_metrics first")
+			return nil, remuda.Errorf(remuda.Invalid, "find matches of model run %s: it has not been evaluated", run).WithHint("call calculate_evaluation_metrics first")
 		}
 		if err != nil {
-			return err
+			return nil, err
 		}
-		pairs, err = tx.MatchesAfter(dataset, evaluation, kind, filter, after, n)
-		return err
+		return tx.MatchesAfter(dataset, evaluation, kind, filter, after, n)
 	})
-	return pairs, err
 }

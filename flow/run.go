@@ -66,18 +66,13 @@ func newRun(tx *store.Tx, model store.Model, dataset string, n NewRun) (store.Ru
 }
 
 // Runs returns a model's runs, oldest first.
-func (f *Flow) Runs(ctx context.Context, caller remuda.Caller, model string) (found []store.Run, err error) {
-	if err := caller.Need(remuda.Reviewer); err != nil {
-		return nil, err
-	}
-	err = f.DB.Read(ctx, caller, func(tx *store.Tx) error {
+func (f *Flow) Runs(ctx context.Context, caller remuda.Caller, model string) ([]store.Run, error) {
+	return read(ctx, f, caller, func(tx *store.Tx) ([]store.Run, error) {
 		if _, err := tx.Model(model); err != nil {
-			return err
+			return nil, err
 		}
-		found, err = tx.RunsOf(model)
-		return err
+		return tx.RunsOf(model)
 	})
-	return found, err
 }
 
 // RunOverview is a run and the datasets that it has predictions on.
@@ -87,18 +82,14 @@ type RunOverview struct {
 }
 
 // Run returns a run.
-func (f *Flow) Run(ctx context.Context, caller remuda.Caller, id string) (found RunOverview, err error) {
-	if err := caller.Need(remuda.Reviewer); err != nil {
-		return found, err
-	}
-	err = f.DB.Read(ctx, caller, func(tx *store.Tx) error {
+func (f *Flow) Run(ctx context.Context, caller remuda.Caller, id string) (RunOverview, error) {
+	return read(ctx, f, caller, func(tx *store.Tx) (found RunOverview, err error) {
 		if found.Run, err = tx.Run(id); err != nil {
-			return err
+			return found, err
 		}
 		found.Datasets, err = tx.RunDatasets(id)
-		return err
+		return found, err
 	})
-	return found, err
 }
 
 // CommitRun marks a run as done and, if it has predictions on anything, asks
@@ -128,25 +119,20 @@ func (f *Flow) CommitRun(ctx context.Context, caller remuda.Caller, id string, r
 
 // DeleteRun makes a run with its evaluations not_found, and a job takes away
 // what was predicted; managers only.
-func (f *Flow) DeleteRun(ctx context.Context, caller remuda.Caller, id string) (job store.Job, err error) {
-	if err := caller.Need(remuda.Manager); err != nil {
-		return job, err
-	}
-	err = f.DB.Write(ctx, caller, func(tx *store.Tx) error {
+func (f *Flow) DeleteRun(ctx context.Context, caller remuda.Caller, id string) (store.Job, error) {
+	return write(ctx, f, caller, func(tx *store.Tx) (job store.Job, err error) {
 		run, err := tx.Run(id)
 		if err != nil {
-			return err
+			return job, err
 		}
 		if err := tx.HideRun(id); err != nil {
-			return err
+			return job, err
 		}
 		if err := tx.Audit("run.delete", id, run.Name); err != nil {
-			return err
+			return job, err
 		}
-		job, err = tx.NewJob(jobDeleteRun, "", deleteModelArgs{Run: id}, 0)
-		return err
+		return tx.NewJob(jobDeleteRun, "", deleteModelArgs{Run: id}, 0)
 	})
-	return job, err
 }
 
 // jobMergeRuns is the kind of job that copies runs' predictions into one.

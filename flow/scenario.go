@@ -91,43 +91,24 @@ func (f *Flow) CreateScenario(ctx context.Context, caller remuda.Caller, name, s
 }
 
 // Scenario returns a scenario test.
-func (f *Flow) Scenario(ctx context.Context, caller remuda.Caller, id string) (found store.Scenario, err error) {
-	if err := caller.Need(remuda.Reviewer); err != nil {
-		return found, err
-	}
-	err = f.DB.Read(ctx, caller, func(tx *store.Tx) (err error) {
-		found, err = tx.Scenario(id)
-		return err
-	})
-	return found, err
+func (f *Flow) Scenario(ctx context.Context, caller remuda.Caller, id string) (store.Scenario, error) {
+	return read(ctx, f, caller, func(tx *store.Tx) (store.Scenario, error) { return tx.Scenario(id) })
 }
 
 // Scenarios returns those of the caller's world, oldest first.
-func (f *Flow) Scenarios(ctx context.Context, caller remuda.Caller) (found []store.Scenario, err error) {
-	if err := caller.Need(remuda.Reviewer); err != nil {
-		return nil, err
-	}
-	err = f.DB.Read(ctx, caller, func(tx *store.Tx) (err error) {
-		found, err = tx.Scenarios()
-		return err
-	})
-	return found, err
+func (f *Flow) Scenarios(ctx context.Context, caller remuda.Caller) ([]store.Scenario, error) {
+	return read(ctx, f, caller, func(tx *store.Tx) ([]store.Scenario, error) { return tx.Scenarios() })
 }
 
 // ScenarioItems returns the items of a scenario test's slice.
-func (f *Flow) ScenarioItems(ctx context.Context, caller remuda.Caller, id string) (items []store.Item, err error) {
-	if err := caller.Need(remuda.Reviewer); err != nil {
-		return nil, err
-	}
-	err = f.DB.Read(ctx, caller, func(tx *store.Tx) error {
+func (f *Flow) ScenarioItems(ctx context.Context, caller remuda.Caller, id string) ([]store.Item, error) {
+	return read(ctx, f, caller, func(tx *store.Tx) ([]store.Item, error) {
 		test, err := tx.Scenario(id)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		items, err = tx.SliceItemsAfter(test.Slice, -1, 0)
-		return err
+		return tx.SliceItemsAfter(test.Slice, -1, 0)
 	})
-	return items, err
 }
 
 // DeleteScenario removes a scenario test with all that it has measured; managers only.
@@ -188,18 +169,13 @@ func scenarioNamed(tx *store.Tx, name string) (store.Scenario, error) {
 }
 
 // ScenarioMetrics returns the measures of a scenario test.
-func (f *Flow) ScenarioMetrics(ctx context.Context, caller remuda.Caller, id string) (found []store.ScenarioMetric, err error) {
-	if err := caller.Need(remuda.Reviewer); err != nil {
-		return nil, err
-	}
-	err = f.DB.Read(ctx, caller, func(tx *store.Tx) error {
+func (f *Flow) ScenarioMetrics(ctx context.Context, caller remuda.Caller, id string) ([]store.ScenarioMetric, error) {
+	return read(ctx, f, caller, func(tx *store.Tx) ([]store.ScenarioMetric, error) {
 		if _, err := tx.Scenario(id); err != nil {
-			return err
+			return nil, err
 		}
-		found, err = tx.ScenarioMetrics(id)
-		return err
+		return tx.ScenarioMetrics(id)
 	})
-	return found, err
 }
 
 // SetScenarioThreshold sets the least value of a measure that passes, nil for
@@ -217,18 +193,13 @@ func (f *Flow) SetScenarioThreshold(ctx context.Context, caller remuda.Caller, t
 }
 
 // ScenarioHistory returns what a scenario test has measured, oldest first.
-func (f *Flow) ScenarioHistory(ctx context.Context, caller remuda.Caller, id string) (found []store.ScenarioRun, err error) {
-	if err := caller.Need(remuda.Reviewer); err != nil {
-		return nil, err
-	}
-	err = f.DB.Read(ctx, caller, func(tx *store.Tx) error {
+func (f *Flow) ScenarioHistory(ctx context.Context, caller remuda.Caller, id string) ([]store.ScenarioRun, error) {
+	return read(ctx, f, caller, func(tx *store.Tx) ([]store.ScenarioRun, error) {
 		if _, err := tx.Scenario(id); err != nil {
-			return err
+			return nil, err
 		}
-		found, err = tx.ScenarioRuns(id)
-		return err
+		return tx.ScenarioRuns(id)
 	})
-	return found, err
 }
 
 // ScenarioResults returns a measurement, item by item.

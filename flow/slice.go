@@ -309,28 +309,23 @@ type SliceOverview struct {
 }
 
 // Slices returns those of the caller's world that the filter chooses, oldest first, with their tags.
-func (f *Flow) Slices(ctx context.Context, caller remuda.Caller, filter store.SliceFilter) (found []SliceOverview, err error) {
-	if err := caller.Need(remuda.Reviewer); err != nil {
-		return nil, err
-	}
-	err = f.DB.Read(ctx, caller, func(tx *store.Tx) error {
-		found = nil
+func (f *Flow) Slices(ctx context.Context, caller remuda.Caller, filter store.SliceFilter) ([]SliceOverview, error) {
+	return read(ctx, f, caller, func(tx *store.Tx) (found []SliceOverview, err error) {
 		if filter.Dataset != "" {
 			if _, err := tx.Dataset(filter.Dataset); err != nil {
-				return err
+				return found, err
 			}
 		}
 		rows, err := tx.Slices(filter)
 		for _, s := range rows {
 			o, err := overviewOf(tx, s)
 			if err != nil {
-				return err
+				return found, err
 			}
 			found = append(found, o)
 		}
-		return err
+		return found, err
 	})
-	return found, err
 }
 
 func overviewOf(tx *store.Tx, s store.Slice) (o SliceOverview, err error) {

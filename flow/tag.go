@@ -22,66 +22,45 @@ func checkTags(names []string) error {
 }
 
 // DatasetTags returns a dataset's tags, sorted.
-func (f *Flow) DatasetTags(ctx context.Context, caller remuda.Caller, dataset string) (names []string, err error) {
-	if err := caller.Need(remuda.Reviewer); err != nil {
-		return nil, err
-	}
-	err = f.DB.Read(ctx, caller, func(tx *store.Tx) error {
+func (f *Flow) DatasetTags(ctx context.Context, caller remuda.Caller, dataset string) ([]string, error) {
+	return read(ctx, f, caller, func(tx *store.Tx) ([]string, error) {
 		if _, err := tx.Dataset(dataset); err != nil {
-			return err
+			return nil, err
 		}
-		names, err = tx.Tags(dataset)
-		return err
+		return tx.Tags(dataset)
 	})
-	return names, err
 }
 
 // ChangeDatasetTags adds tags to a dataset, removes others, and returns all it
 // has then; managers only. Tags that are there or gone already are no error.
-func (f *Flow) ChangeDatasetTags(ctx context.Context, caller remuda.Caller, dataset string, add, remove []string) (names []string, err error) {
-	if err := caller.Need(remuda.Manager); err != nil {
-		return nil, err
-	}
-	if err := checkTags(add); err != nil {
-		return nil, err
-	}
-	err = f.DB.Write(ctx, caller, func(tx *store.Tx) error {
-		if err := tx.LockDataset(dataset); err != nil {
-			return err
-		}
-		if err := tx.AddTags(dataset, add); err != nil {
-			return err
-		}
-		if _, err := tx.RemoveTags(dataset, remove); err != nil {
-			return err
-		}
-		names, err = tx.Tags(dataset)
-		return err
-	})
-	return names, err
+func (f *Flow) ChangeDatasetTags(ctx context.Context, caller remuda.Caller, dataset string, add, remove []string) ([]string, error) {
+	return f.changeTags(ctx, caller, dataset, add, remove, func(tx *store.Tx) error { return tx.LockDataset(dataset) })
 }
 
 // ChangeSliceTags adds tags to a slice, removes others, and returns all it has
 // then; managers only.
-func (f *Flow) ChangeSliceTags(ctx context.Context, caller remuda.Caller, slice string, add, remove []string) (names []string, err error) {
-	if err := caller.Need(remuda.Manager); err != nil {
-		return nil, err
-	}
-	if err := checkTags(add); err != nil {
-		return nil, err
-	}
-	err = f.DB.Write(ctx, caller, func(tx *store.Tx) error {
-		if _, err := tx.Slice(slice); err != nil {
-			return err
-		}
-		if err := tx.AddTags(slice, add); err != nil {
-			return err
-		}
-		if _, err := tx.RemoveTags(slice, remove); err != nil {
-			return err
-		}
-		names, err = tx.Tags(slice)
+func (f *Flow) ChangeSliceTags(ctx context.Context, caller remuda.Caller, slice string, add, remove []string) ([]string, error) {
+	return f.changeTags(ctx, caller, slice, add, remove, func(tx *store.Tx) error {
+		_, err := tx.Slice(slice)
 		return err
 	})
-	return names, err
+}
+
+// changeTags changes the tags of a subject, if find says that it is there.
+func (f *Flow) changeTags(ctx context.Context, caller remuda.Caller, subject string, add, remove []string, find func(*store.Tx) error) ([]string, error) {
+	return write(ctx, f, caller, func(tx *store.Tx) ([]string, error) {
+		if err := checkTags(add); err != nil {
+			return nil, err
+		}
+		if err := find(tx); err != nil {
+			return nil, err
+		}
+		if err := tx.AddTags(subject, add); err != nil {
+			return nil, err
+		}
+		if _, err := tx.RemoveTags(subject, remove); err != nil {
+			return nil, err
+		}
+		return tx.Tags(subject)
+	})
 }

@@ -57,18 +57,13 @@ func (f *Flow) AddTaxonomy(ctx context.Context, caller remuda.Caller, t store.Ta
 }
 
 // Taxonomies returns a dataset's taxonomies, by name.
-func (f *Flow) Taxonomies(ctx context.Context, caller remuda.Caller, dataset string) (found []store.Taxonomy, err error) {
-	if err := caller.Need(remuda.Reviewer); err != nil {
-		return nil, err
-	}
-	err = f.DB.Read(ctx, caller, func(tx *store.Tx) error {
+func (f *Flow) Taxonomies(ctx context.Context, caller remuda.Caller, dataset string) ([]store.Taxonomy, error) {
+	return read(ctx, f, caller, func(tx *store.Tx) ([]store.Taxonomy, error) {
 		if _, err := tx.Dataset(dataset); err != nil {
-			return err
+			return nil, err
 		}
-		found, err = tx.Taxonomies(dataset)
-		return err
+		return tx.Taxonomies(dataset)
 	})
-	return found, err
 }
 
 // DeleteTaxonomy removes a taxonomy and deletes the annotations and predictions

@@ -67,29 +67,24 @@ func (f *Flow) StageUpload(ctx context.Context, world remuda.World, dataset, req
 // uploadJob makes the job that reads a staged file. Asked again for the same
 // file, it returns the job that there is. args gets the file and returns the
 // job's arguments and number of steps; both stand in the file's transaction.
-func (f *Flow) uploadJob(ctx context.Context, caller remuda.Caller, dataset, request, kind string, args func(tx *store.Tx, upload store.Upload) (any, int64, error)) (job store.Job, err error) {
-	if err := caller.Need(remuda.Manager); err != nil {
-		return job, err
-	}
-	err = f.DB.Write(ctx, caller, func(tx *store.Tx) error {
+func (f *Flow) uploadJob(ctx context.Context, caller remuda.Caller, dataset, request, kind string, args func(tx *store.Tx, upload store.Upload) (any, int64, error)) (store.Job, error) {
+	return write(ctx, f, caller, func(tx *store.Tx) (job store.Job, err error) {
 		upload, err := tx.TakeUpload(dataset, request)
 		if err != nil {
-			return err
+			return job, err
 		}
 		if upload.Job != "" {
-			job, err = tx.Job(upload.Job)
-			return err
+			return tx.Job(upload.Job)
 		}
 		a, total, err := args(tx, upload)
 		if err != nil {
-			return err
+			return job, err
 		}
 		if job, err = tx.NewJob(kind, dataset, a, total); err != nil {
-			return err
+			return job, err
 		}
-		return tx.SetUploadJob(dataset, request, job.ID)
+		return job, tx.SetUploadJob(dataset, request, job.ID)
 	})
-	return job, err
 }
 
 // eachLine hands every line of a staged file to do, numbered from 0; empty

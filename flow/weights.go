@@ -233,22 +233,17 @@ func (f *Flow) copyBlob(ctx context.Context, w io.Writer, hash string) error {
 }
 
 // Weights returns what is known of a model's weights; nil if it has none.
-func (f *Flow) Weights(ctx context.Context, caller remuda.Caller, model string) (found *store.Weights, err error) {
-	if err := caller.Need(remuda.Reviewer); err != nil {
-		return nil, err
-	}
-	err = f.DB.Read(ctx, caller, func(tx *store.Tx) error {
+func (f *Flow) Weights(ctx context.Context, caller remuda.Caller, model string) (*store.Weights, error) {
+	return read(ctx, f, caller, func(tx *store.Tx) (found *store.Weights, err error) {
 		if _, err := tx.Model(model); err != nil {
-			return err
+			return found, err
 		}
 		w, err := tx.Weights(model)
 		if remuda.CodeOf(err) == remuda.NotFound {
-			return nil
+			return nil, nil
 		}
-		found = &w
-		return err
+		return &w, err
 	})
-	return found, err
 }
 
 // WeightsURL returns the path of a model's weights, with what authorises
@@ -277,18 +272,14 @@ func (f *Flow) OpenWeights(ctx context.Context, model, hash string) (*blob.Reade
 }
 
 // DeleteWeights takes a model's weights away and says whether it had any; managers only.
-func (f *Flow) DeleteWeights(ctx context.Context, caller remuda.Caller, model string) (had bool, err error) {
-	if err := caller.Need(remuda.Manager); err != nil {
-		return false, err
-	}
-	err = f.DB.Write(ctx, caller, func(tx *store.Tx) error {
+func (f *Flow) DeleteWeights(ctx context.Context, caller remuda.Caller, model string) (bool, error) {
+	return write(ctx, f, caller, func(tx *store.Tx) (had bool, err error) {
 		if err := tx.LockModel(model); err != nil {
-			return err
+			return had, err
 		}
 		if had, err = tx.DeleteWeights(model); err != nil || !had {
-			return err
+			return had, err
 		}
-		return tx.Audit("weights.delete", model, "")
+		return had, tx.Audit("weights.delete", model, "")
 	})
-	return had, err
 }

@@ -27,7 +27,7 @@ type CallbackView struct {
 }
 
 const (
-	workCallback   = "callback" // the kind of work that sends one
+	workCallback   = store.WorkCallback
 	callbackHeader = "scale-callback-auth"
 
 	// Attempts go on for a day: the delays between them add up to 23.8 hours.

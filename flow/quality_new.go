@@ -10,14 +10,10 @@ import (
 	"remuda/store"
 )
 
-// workQualityImage is the kind of work that gets the image of a quality task.
-const workQualityImage = "qualityImage"
+const workQualityImage = store.WorkQualityImage
 
 // qualityRef is what the queue carries of a quality task.
-type qualityRef struct {
-	World   remuda.World `json:"world"`
-	Quality string       `json:"quality"`
-}
+type qualityRef = store.QualityRef
 
 // NewQuality is what a quality task is made from that no task was made of.
 type NewQuality struct {
@@ -67,7 +63,7 @@ func (f *Flow) CreateQualityTask(ctx context.Context, caller remuda.Caller, plac
 		if err != nil || t.Image.Blob != "" || caller.World == remuda.Test {
 			return err
 		}
-		return tx.Enqueue(workQualityImage, qualityRef{caller.World, made.ID}, time.Time{})
+		return tx.Enqueue(workQualityImage, qualityRef{World: caller.World, Quality: made.ID}, time.Time{})
 	})
 	return made, err
 }

@@ -153,7 +153,7 @@ func (to *openedPlace) add(tx *store.Tx, tasks []NewTask) ([]store.Task, error) 
 	}
 	for i := range made {
 		if made[i].Status == label.Pending && made[i].Image.Blob == "" {
-			if err := tx.Enqueue(workTaskImage, taskRef{made[i].ID}, time.Time{}); err != nil {
+			if err := tx.Enqueue(workTaskImage, taskRef{Task: made[i].ID}, time.Time{}); err != nil {
 				return nil, err
 			}
 		}
@@ -429,7 +429,7 @@ func (f *Flow) RetryTask(ctx context.Context, caller remuda.Caller, ref string) 
 	return f.manage(ctx, caller, ref, func(tx *store.Tx, t store.Task) (label.Task, []label.Event, error) {
 		state, events, err := t.Retry(caller.Author(), tx.Now)
 		if err == nil && t.Image.Blob == "" {
-			err = tx.Enqueue(workTaskImage, taskRef{t.ID}, time.Time{})
+			err = tx.Enqueue(workTaskImage, taskRef{Task: t.ID}, time.Time{})
 		}
 		return state, events, err
 	})

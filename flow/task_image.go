@@ -12,13 +12,10 @@ import (
 	"remuda/store"
 )
 
-// workTaskImage is the kind of work that gets the image of a task.
-const workTaskImage = "taskImage"
+const workTaskImage = store.WorkTaskImage
 
 // taskRef is what the queue carries of a task.
-type taskRef struct {
-	Task string `json:"task"`
-}
+type taskRef = store.TaskRef
 
 const (
 	fileScheme = "scaledata://"   // begins the attachments that are files: scaledata://ACCOUNT/FILE

@@ -205,7 +205,7 @@ func insertText(rows Rows, n int) string {
 	return b.String()
 }
 
-// requeue puts the jobs that have not ended into the queue.
+// requeue puts the jobs that have not ended into the queue, and other work.
 func (tx *Tx) requeue() error {
 	waiting, err := all(tx, scanJob, "SELECT "+jobColumns+" FROM job WHERE status IN ('waiting', 'running')")
 	if err != nil {
@@ -220,5 +220,5 @@ func (tx *Tx) requeue() error {
 			return err
 		}
 	}
-	return nil
+	return tx.requeueWork()
 }

@@ -1,6 +1,8 @@
 package store
 
 import (
+	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -215,5 +217,31 @@ func TestTaskListsFilter(t *testing.T) {
 			}
 			return nil
 		})
+	})
+}
+
+func TestRestoredWorkIsQueuedAgain(t *testing.T) {
+	onBoth(t, func(t *testing.T, db *DB) {
+		w := newWorkshop(t, db)
+		write(t, db, func(tx *Tx) error {
+			if _, err := w.add(tx, func(n *Task) { n.Image.Blob = "" }); err != nil {
+				return err
+			}
+			task, err := w.add(tx, nil)
+			if err != nil {
+				return err
+			}
+			_, err = tx.AddCallback(WorkCallback, Callback{BatchID: w.batch.ID, Task: task.ID, URL: "http://calls.test/"})
+			return err
+		})
+		other := open(t, filepath.Join(t.TempDir(), "other.db"))
+		queue := &fakeQueue{}
+		other.SetJobs(queue)
+		if err := load(t, other, dump(t, db)); err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(queue.kinds, []string{WorkCallback, WorkTaskImage}) {
+			t.Errorf("queued %v", queue.kinds)
+		}
 	})
 }

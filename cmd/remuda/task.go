@@ -97,8 +97,19 @@ func (m *Main) printTask(t wire.Task, asJSON bool) error {
 	}
 	table := tabwriter.NewWriter(m.Stdout, 0, 0, 2, ' ', 0)
 	for _, line := range [][2]string{
-		{"id", t.ID}, {"project", t.Project}, {"batch", t.Batch}, {"status", t.Status}, {"waits for", t.Stage}, {"audit", t.Review}, {"image", cmp.Or(t.Item, t.Attachment)},
-		{"created", local(t.CreatedAt)}, {"completed", local(t.CompletedAt)}, {"held by", t.Holder}, {"set aside", t.Flag}, {"note", t.Note}, {"failure", t.Failure},
+		{"id", t.ID},
+		{"project", t.Project},
+		{"batch", t.Batch},
+		{"status", t.Status},
+		{"waits for", t.Stage},
+		{"audit", t.Review},
+		{"image", cmp.Or(t.Item, t.Attachment)},
+		{"created", local(t.CreatedAt)},
+		{"completed", local(t.CompletedAt)},
+		{"held by", t.Holder},
+		{"set aside", t.Flag},
+		{"note", t.Note},
+		{"failure", t.Failure},
 	} {
 		if line[1] != "" && line[1] != "-" {
 			fmt.Fprintf(table, "%s\t%s\n", line[0], line[1])

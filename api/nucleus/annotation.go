@@ -24,11 +24,6 @@ func annotationRoutes() map[string]handler {
 	}
 }
 
-// annotationTypes are the keys under which annotations of an item stand in answers.
-func annotationTypes() []string {
-	return []string{"box", "line", "polygon", "keypoints", "segmentation", "cuboid", "category", "multicategory"}
-}
-
 // annotationKey is the key under which annotations of a type stand.
 func annotationKey(typ string) string {
 	if typ == store.TypeMask {

@@ -129,11 +129,7 @@ func orNull(text string) any {
 
 func listBenchmarks(s *Server, r *request) (any, error) {
 	found, err := s.Flow.Benchmarks(r.Context(), r.caller)
-	rows := make([]map[string]any, len(found))
-	for i, b := range found {
-		rows[i] = benchmarkJSON(b)
-	}
-	return rows, err
+	return list(found, benchmarkJSON), err
 }
 
 func getBenchmark(s *Server, r *request) (any, error) {

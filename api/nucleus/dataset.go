@@ -5,6 +5,7 @@ import (
 
 	"remuda"
 	"remuda/flow"
+	"remuda/store"
 )
 
 func datasetRoutes() map[string]handler {
@@ -42,11 +43,9 @@ func createDataset(s *Server, r *request) (any, error) {
 
 func listDatasets(s *Server, r *request) (any, error) {
 	found, err := s.Flow.Datasets(r.Context(), r.caller)
-	rows := make([]map[string]any, len(found))
-	for i, d := range found {
-		rows[i] = map[string]any{"id": d.ID, "name": d.Name, "is_public": false}
-	}
-	return rows, err
+	return list(found, func(d store.Dataset) map[string]any {
+		return map[string]any{"id": d.ID, "name": d.Name, "is_public": false}
+	}), err
 }
 
 func datasetName(s *Server, r *request) (any, error) {

@@ -52,14 +52,12 @@ func exportEmbeddings(s *Server, r *request) (any, error) {
 
 func embeddingIndexes(s *Server, r *request) (any, error) {
 	found, err := s.Flow.EmbeddingIndexes(r.Context(), r.caller, r.param("ds"))
-	wire := make([]map[string]any, len(found))
-	for i, x := range found {
-		wire[i] = map[string]any{
+	return map[string]any{"embedding_indexes": list(found, func(x store.EmbeddingIndex) map[string]any {
+		return map[string]any{
 			"id": x.ID, "status": indexStatus(x.Status), "index_type": x.Type, "index_level": "Image",
 			"embedding_type": x.Type, "embedding_dimension": x.Dimension,
 		}
-	}
-	return map[string]any{"embedding_indexes": wire}, err
+	})}, err
 }
 
 func indexStatus(status store.JobStatus) string {

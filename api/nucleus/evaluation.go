@@ -113,11 +113,7 @@ func evaluationJSON(e store.Evaluation) map[string]any {
 
 func listEvaluations(s *Server, r *request) (any, error) {
 	found, err := s.Flow.Evaluations(r.Context(), r.caller, r.param("prj"), r.param("run"))
-	rows := make([]map[string]any, len(found))
-	for i, e := range found {
-		rows[i] = evaluationJSON(e)
-	}
-	return rows, err
+	return list(found, evaluationJSON), err
 }
 
 func getEvaluation(s *Server, r *request) (any, error) {

@@ -105,8 +105,7 @@ func (s *Server) exportForTrainingPage(r *request, from flow.Source) (any, error
 	if err != nil {
 		return nil, err
 	}
-	more := len(rows) > size
-	rows = rows[:min(size, len(rows))]
+	rows, next := pageOf(rows, size, func(row flow.AnnotatedItem) string { return at(row.Item.Position) })
 	data := []byte{'['}
 	for i, row := range rows {
 		if query.OnlyMostRecentTask {
@@ -124,10 +123,7 @@ func (s *Server) exportForTrainingPage(r *request, from flow.Source) (any, error
 		}
 		data = appendTrainingRow(data, item, row)
 	}
-	if more {
-		after = rows[len(rows)-1].Item.Position
-	}
-	return map[string]any{"data": json.RawMessage(append(data, ']')), "nextPageToken": nextToken(more, after)}, nil
+	return map[string]any{"data": json.RawMessage(append(data, ']')), "nextPageToken": next}, nil
 }
 
 // trainingItem writes the item of a row of an export.

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"math"
 	"strconv"
 
 	"remuda"
@@ -77,9 +76,35 @@ func (s *Server) itemsJSON(r *request, items []store.Item) ([]wireItem, error) {
 	return wire, nil
 }
 
+// itemWindow is how many items are in memory at a time while all are written.
+const itemWindow = 1000
+
 func allItems(s *Server, r *request) (any, error) {
 	return stream(func(w io.Writer) error {
-		return s.writeItems(r, w, `{"dataset_items":[`, -1, math.MaxInt, func(bool, int64) string { return "]}" })
+		out := bufio.NewWriterSize(w, 64<<10) // which keeps its first error
+		out.WriteString(`{"dataset_items":[`)
+		encode := json.NewEncoder(out)
+		for after, between := int64(-1), ""; ; {
+			window, err := s.Flow.Items(r.Context(), r.caller, r.param("ds"), after, itemWindow)
+			if err != nil {
+				return err
+			}
+			for _, item := range window {
+				wire, err := s.itemJSON(r, item, false)
+				if err != nil {
+					return err
+				}
+				out.WriteString(between)
+				if err := encode.Encode(wire); err != nil {
+					return err
+				}
+				after, between = item.Position, ","
+			}
+			if len(window) < itemWindow {
+				out.WriteString("]}")
+				return out.Flush()
+			}
+		}
 	}), nil
 }
 
@@ -92,52 +117,13 @@ func itemsPage(s *Server, r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return stream(func(w io.Writer) error {
-		return s.writeItems(r, w, `{"items":[`, after, size, func(more bool, last int64) string {
-			if !more {
-				return `],"nextPageToken":null}`
-			}
-			return `],"nextPageToken":"` + strconv.FormatInt(last, 10) + `"}`
-		})
-	}), nil
-}
-
-// itemWindow is how many items are in memory at a time while many are written.
-const itemWindow = 1000
-
-// writeItems writes at most size items of a dataset with positions above after,
-// between head and what tail makes of whether there are more and the last position.
-func (s *Server) writeItems(r *request, w io.Writer, head string, after int64, size int, tail func(more bool, last int64) string) error {
-	out := bufio.NewWriterSize(w, 64<<10)
-	out.WriteString(head)
-	encode := json.NewEncoder(out)
-	for n := 0; ; {
-		window, err := s.Flow.Items(r.Context(), r.caller, r.param("ds"), after, itemWindow)
-		if err != nil {
-			return err
-		}
-		for _, item := range window {
-			if n == size {
-				out.WriteString(tail(true, after))
-				return out.Flush()
-			}
-			wire, err := s.itemJSON(r, item, false)
-			if err != nil {
-				return err
-			}
-			if n > 0 {
-				out.WriteByte(',')
-			}
-			if err := encode.Encode(wire); err != nil {
-				return err
-			}
-			n, after = n+1, item.Position
-		}
-		if len(window) < itemWindow {
-			out.WriteString(tail(false, after))
-			return out.Flush()
-		}
+	items, err := s.Flow.Items(r.Context(), r.caller, r.param("ds"), after, size+1)
+	if err != nil {
+		return nil, err
 	}
+	items, next := pageOf(items, size, func(item store.Item) string { return at(item.Position) })
+	wire, err := s.itemsJSON(r, items)
+	return map[string]any{"items": wire, "nextPageToken": next}, err
 }
 
 // itemBy answers with an item, found as choose says, and its ground truth.

@@ -111,11 +111,7 @@ func listJobs(s *Server, r *request) (any, error) {
 		return nil, err
 	}
 	jobs, err := s.Flow.Jobs(r.Context(), r.caller, filter)
-	answer := make([]map[string]any, len(jobs))
-	for i, job := range jobs {
-		answer[i] = jobJSON(job)
-	}
-	return answer, err
+	return list(jobs, jobJSON), err
 }
 
 // parseDate reads a date with or without a time, in UTC; "" is no date.

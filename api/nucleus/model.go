@@ -52,11 +52,7 @@ func orNone[T any](list []T) []T {
 
 func listModels(s *Server, r *request) (any, error) {
 	models, err := s.Flow.Models(r.Context(), r.caller)
-	rows := make([]map[string]any, len(models))
-	for i, m := range models {
-		rows[i] = modelJSON(m)
-	}
-	return map[string]any{"models": rows}, err
+	return map[string]any{"models": list(models, modelJSON)}, err
 }
 
 func getModel(s *Server, r *request) (any, error) {

@@ -40,10 +40,23 @@ func (p *pageRequest) after() (position int64, size int, err error) {
 	return position, size, nil
 }
 
-// nextToken names the page after a position; null if there is none.
-func nextToken(more bool, position int64) any {
-	if !more {
-		return nil
+// pageOf cuts rows of which one more than a page has was asked for, and names the
+// next page by the place of the last row; null if there is none.
+func pageOf[T any](rows []T, size int, place func(T) string) (page []T, next any) {
+	if len(rows) <= size {
+		return rows, nil
 	}
-	return strconv.FormatInt(position, 10)
+	return rows[:size], place(rows[size-1])
+}
+
+// at is the place of what has a position.
+func at(position int64) string { return strconv.FormatInt(position, 10) }
+
+// list writes each of several things; none are an empty list.
+func list[T any](things []T, write func(T) map[string]any) []map[string]any {
+	rows := make([]map[string]any, len(things))
+	for i, thing := range things {
+		rows[i] = write(thing)
+	}
+	return rows
 }

@@ -39,13 +39,9 @@ func queryItemsPage(s *Server, r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	more := len(items) > size
-	items = items[:min(size, len(items))]
-	if len(items) > 0 {
-		after = items[len(items)-1].Position
-	}
+	items, next := pageOf(items, size, func(item store.Item) string { return at(item.Position) })
 	wire, err := s.itemsJSON(r, items)
-	return map[string]any{"items": wire, "nextPageToken": nextToken(more, after)}, err
+	return map[string]any{"items": wire, "nextPageToken": next}, err
 }
 
 // objectsQuery is a page of annotations, predictions or matches.
@@ -109,17 +105,12 @@ func (s *Server) queryBoxes(r *request, body *objectsQuery) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	more := len(boxes) > size
+	boxes, next := pageOf(boxes, size, func(b flow.QueriedBox) string { return at(b.Cursor.Position) + " " + b.Cursor.ID })
 	wire := []json.RawMessage{}
-	for _, b := range boxes[:min(size, len(boxes))] {
+	for _, b := range boxes {
 		wire = append(wire, annotationJSON(b.Annotation, b.Item.ReferenceID))
-		after = b.Cursor
 	}
-	token := nextToken(more, after.Position)
-	if more {
-		token = nextToken(more, after.Position).(string) + " " + after.ID
-	}
-	return map[string]any{"items": wire, "nextPageToken": token}, nil
+	return map[string]any{"items": wire, "nextPageToken": next}, nil
 }
 
 // afterBox is after for boxes, whose token has the item's position and the box's id.
@@ -147,13 +138,9 @@ func (s *Server) queryMatches(r *request, body *objectsQuery, kind store.MatchKi
 	if err != nil {
 		return nil, err
 	}
-	more := len(pairs) > size
-	wire := []map[string]any{}
-	for _, p := range pairs[:min(size, len(pairs))] {
-		wire = append(wire, matchJSON(p, *body.Run))
-		after = p.Number
-	}
-	return map[string]any{"items": wire, "nextPageToken": nextToken(more, after)}, nil
+	pairs, next := pageOf(pairs, size, func(p store.MatchedPair) string { return at(p.Number) })
+	wire := list(pairs, func(p store.MatchedPair) map[string]any { return matchJSON(p, *body.Run) })
+	return map[string]any{"items": wire, "nextPageToken": next}, nil
 }
 
 // matchJSON writes a match; what it lacks is null.

@@ -171,11 +171,7 @@ func sliceJSON(o flow.SliceOverview) map[string]any {
 
 func (s *Server) slices(r *request, filter store.SliceFilter) (any, error) {
 	found, err := s.Flow.Slices(r.Context(), r.caller, filter)
-	wire := make([]map[string]any, len(found))
-	for i, o := range found {
-		wire[i] = sliceJSON(o)
-	}
-	return wire, err
+	return list(found, sliceJSON), err
 }
 
 func datasetSlices(s *Server, r *request) (any, error) {
@@ -238,13 +234,9 @@ func sliceItemsPage(s *Server, r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	more := len(members) > size
-	members = members[:min(size, len(members))]
-	if len(members) > 0 {
-		after = members[len(members)-1].Position
-	}
+	members, next := pageOf(members, size, func(m flow.SliceMember) string { return at(m.Position) })
 	wire, err := s.membersJSON(r, members)
-	return map[string]any{"items": wire, "nextPageToken": nextToken(more, after)}, err
+	return map[string]any{"items": wire, "nextPageToken": next}, err
 }
 
 func deleteSlice(s *Server, r *request) (any, error) {

@@ -76,11 +76,7 @@ func scenarioInfo(s *Server, r *request) (any, error) {
 
 func listScenarios(s *Server, r *request) (any, error) {
 	tests, err := s.Flow.Scenarios(r.Context(), r.caller)
-	rows := make([]map[string]any, len(tests))
-	for i, test := range tests {
-		rows[i] = scenarioJSON(test)
-	}
-	return rows, err
+	return list(tests, scenarioJSON), err
 }
 
 func deleteScenario(s *Server, r *request) (any, error) {
@@ -109,14 +105,12 @@ func addScenarioMetric(s *Server, r *request) (any, error) {
 // they must have no other keys.
 func scenarioMetrics(s *Server, r *request) (any, error) {
 	metrics, err := s.Flow.ScenarioMetrics(r.Context(), r.caller, r.param("id"))
-	rows := make([]map[string]any, len(metrics))
-	for i, m := range metrics {
-		rows[i] = map[string]any{
+	return map[string]any{"scenario_test_metrics": list(metrics, func(m store.ScenarioMetric) map[string]any {
+		return map[string]any{
 			"scenario_test_id": m.Test, "eval_function_id": functionPrefix + m.Function, "threshold": m.Threshold,
 			"threshold_comparison": greaterEqual, "eval_func_arguments": orEmpty(m.Arguments),
 		}
-	}
-	return map[string]any{"scenario_test_metrics": rows}, err
+	})}, err
 }
 
 func setThreshold(s *Server, r *request) (any, error) {
@@ -152,24 +146,20 @@ func evaluateScenarios(s *Server, r *request) (any, error) {
 
 func scenarioHistory(s *Server, r *request) (any, error) {
 	runs, err := s.Flow.ScenarioHistory(r.Context(), r.caller, r.param("id"))
-	rows := make([]map[string]any, len(runs))
-	for i, run := range runs {
-		rows[i] = map[string]any{
+	return list(runs, func(run store.ScenarioRun) map[string]any {
+		return map[string]any{
 			"id": run.ID, "scenario_test_id": run.Test, "eval_function_id": functionPrefix + run.Function, "model_id": run.Model,
 			"status": run.Status, "result": run.Result, "pass": run.Passed,
 		}
-	}
-	return rows, err
+	}), err
 }
 
 func scenarioResults(s *Server, r *request) (any, error) {
 	run, results, err := s.Flow.ScenarioResults(r.Context(), r.caller, r.param("id"))
-	rows := make([]map[string]any, len(results))
-	for i, result := range results {
-		rows[i] = map[string]any{
+	return map[string]any{"scenario_test_item_evaluations": list(results, func(result store.ScenarioResult) map[string]any {
+		return map[string]any{
 			"evaluation_id": run.ID, "scenario_test_id": run.Test, "eval_function_id": functionPrefix + run.Function, "dataset_item_id": result.Item,
 			"result": result.Result, "pass": result.Passed,
 		}
-	}
-	return map[string]any{"scenario_test_item_evaluations": rows}, err
+	})}, err
 }

@@ -178,6 +178,36 @@ func TestProcessWithoutDatabaseEndsItsJobs(t *testing.T) {
 	}
 }
 
+// Ensure a job that the database handed to this process while the line between
+// them broke, so that it never came to run, is made available again.
+func TestJobLostOnItsWayIsFreed(t *testing.T) {
+	each(t, func(t *testing.T, w world) {
+		q := w.queue(t, Options{Workers: 1, Lanes: map[string]int{"lost": 0}, Handlers: map[string]Handler{"lost": noting(nil)}})
+		q.pace = quickPace
+		start(t, q)
+		id := w.enqueue(t, q, "lost", "x")
+		exec := q.driver.GetExecutor()
+		taken, err := exec.JobGetAvailable(t.Context(), &riverdriver.JobGetAvailableParams{
+			ClientID: q.session.id, MaxAttemptedBy: 100, MaxToLock: 10, Queue: "lane_lost",
+		})
+		if err != nil || len(taken.Jobs) != 1 {
+			t.Fatalf("took %v: %v", taken, err)
+		}
+		for { // the test's own time limit is the bound
+			job, err := exec.JobGetByID(t.Context(), &riverdriver.JobGetByIDParams{ID: id})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if job.State == rivertype.JobStateAvailable {
+				if job.Attempt != 0 {
+					t.Errorf("attempt %d was counted", job.Attempt)
+				}
+				return
+			}
+		}
+	})
+}
+
 // Ensure a job that process after process dies of fails for good.
 func TestJobThatKillsEveryProcessFails(t *testing.T) {
 	each(t, func(t *testing.T, w world) {
@@ -213,7 +243,8 @@ func TestDeadLeaderResigns(t *testing.T) {
 	if _, err := exec.LeaderAttemptElect(t.Context(), &riverdriver.LeaderElectParams{LeaderID: "dead", TTL: time.Hour}); err != nil {
 		t.Fatal(err)
 	}
-	next := &session{dialect: w.dialect, driver: q.driver, log: q.o.Logger}
+	next := &session{dialect: w.dialect, driver: q.driver, log: q.o.Logger, pace: usualPace}
+	defer next.close()
 	for range 2 { // and none that led is fine too
 		if err := next.begin(t.Context()); err != nil {
 			t.Fatal(err)

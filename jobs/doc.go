@@ -25,7 +25,9 @@
 // work. Each renews a row of its own every 10 seconds, by the clock of the
 // database; jobs of a process that has not done so for a minute are made
 // available by the others. A process that could not renew for 40 seconds
-// cancels what it runs, so that nothing runs twice at once.
+// cancels what it runs, so that nothing runs twice at once. A living process
+// gives back what the database says it runs and it has not for 40 seconds: the
+// line between them broke at the wrong moment.
 //
 // A crash is not counted as a failed attempt. A job that 20 processes died of
 // fails for good, lest it bring down every next one.

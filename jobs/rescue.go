@@ -17,7 +17,7 @@ type pace struct {
 	grace time.Duration // for handlers to return once their context has ended
 
 	beat     time.Duration // how often a process shows it
-	abandon  time.Duration // without having shown it: end what runs here
+	abandon  time.Duration // without having shown it: end what runs here; or claimed here without running: lost
 	takeOver time.Duration // without having shown it: dead to the others
 }
 
@@ -37,14 +37,13 @@ const (
 	beatPrefix = "process-"
 )
 
-// begin frees what dead processes left and, where several may live, shows that
-// this one does.
+// begin frees what dead processes left, goes on to look for lost jobs and, where
+// several processes may live, shows that this one does.
 func (s *session) begin(ctx context.Context) error {
 	if s.dialect == SQLite {
 		if err := s.resignDead(ctx); err != nil {
 			return err
 		}
-		return s.rescue(ctx, func(string) bool { return false }, time.Now())
 	}
 	if err := s.beat(ctx); err != nil {
 		return err
@@ -79,11 +78,13 @@ func (s *session) beatUntil(ctx context.Context) {
 }
 
 // beat shows that this process lives and frees the jobs of those that don't.
-func (s *session) beat(ctx context.Context) error {
+func (s *session) beat(ctx context.Context) (err error) {
 	start := time.Now()
-	alive, now, err := s.living(ctx)
-	if err != nil {
-		return err
+	alive, now := func(id string) bool { return id == s.id }, start
+	if s.dialect != SQLite {
+		if alive, now, err = s.living(ctx); err != nil {
+			return err
+		}
 	}
 	s.lastBeat = start
 	return s.rescue(ctx, alive, now)
@@ -110,15 +111,21 @@ func (s *session) living(ctx context.Context) (alive func(id string) bool, now t
 	return func(id string) bool { return ids[id] }, own.UpdatedAt, nil
 }
 
-// rescue makes the running jobs of dead processes available. Now is the
-// database's.
+// rescue makes the running jobs of dead processes available, and those of this
+// one that got lost on their way from or to the database. Now is the database's.
 func (s *session) rescue(ctx context.Context, alive func(id string) bool, now time.Time) error {
+	idle := make(map[int64]time.Time)
+	defer func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.idle = idle
+	}()
 	for after, more := int64(0), true; more; {
 		tx, err := s.driver.GetExecutor().Begin(ctx)
 		if err != nil {
 			return err
 		}
-		if after, more, err = s.rescueBatch(ctx, tx, after, alive, now); err == nil {
+		if after, more, err = s.rescueBatch(ctx, tx, after, func(job *rivertype.JobRow) bool { return s.dead(job, alive, idle) }, now); err == nil {
 			err = tx.Commit(ctx)
 		}
 		if err != nil {
@@ -131,7 +138,7 @@ func (s *session) rescue(ctx context.Context, alive func(id string) bool, now ti
 
 // rescueBatch goes through the running jobs with an id above after, and returns
 // the last id seen and whether there may be more.
-func (s *session) rescueBatch(ctx context.Context, tx riverdriver.ExecutorTx, after int64, alive func(string) bool, now time.Time) (int64, bool, error) {
+func (s *session) rescueBatch(ctx context.Context, tx riverdriver.ExecutorTx, after int64, dead func(*rivertype.JobRow) bool, now time.Time) (int64, bool, error) {
 	if s.dialect != SQLite { // which has one writer at a time
 		if _, err := tx.PGAdvisoryXactLock(ctx, rescueLock); err != nil {
 			return after, false, err
@@ -144,16 +151,40 @@ func (s *session) rescueBatch(ctx context.Context, tx riverdriver.ExecutorTx, af
 	var free riverdriver.JobSetStateIfRunningManyParams
 	for _, job := range running {
 		after = job.ID
-		if n := len(job.AttemptedBy); n > 0 && alive(job.AttemptedBy[n-1]) {
+		if !dead(job) {
 			continue
 		}
-		s.log.WarnContext(ctx, "run again the job of a process that died", "kind", job.Kind, "job", job.ID)
+		s.log.WarnContext(ctx, "run again the job of a process that died, or lost it", "kind", job.Kind, "job", job.ID)
 		freeJob(&free, job, now)
 	}
 	if len(free.ID) > 0 {
 		_, err = tx.JobSetStateIfRunningMany(ctx, &free)
 	}
 	return after, len(running) == rescueBatch, err
+}
+
+// dead says whether nobody works on a running job: its process has died, or it is
+// this one, which does not work on it and did not a while ago. The database went
+// away while it handed the job out, or when it should have learned of its end.
+func (s *session) dead(job *rivertype.JobRow, alive func(id string) bool, idle map[int64]time.Time) bool {
+	by := ""
+	if n := len(job.AttemptedBy); n > 0 {
+		by = job.AttemptedBy[n-1]
+	}
+	if by != s.id {
+		return !alive(by)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, runs := s.cancels[job.ID]; runs {
+		return false
+	}
+	since, known := s.idle[job.ID]
+	if !known {
+		since = time.Now()
+	}
+	idle[job.ID] = since
+	return time.Since(since) > s.pace.abandon
 }
 
 // freeJob adds a job to those made available: the attempt is not counted, the

@@ -36,6 +36,7 @@ type session struct {
 
 	mu      sync.Mutex
 	cancels map[int64]context.CancelCauseFunc // of running jobs, by id
+	idle    map[int64]time.Time               // jobs that this process has claimed and does not run, by id: since when
 }
 
 // Start frees the jobs of dead processes and returns when the workers run. They

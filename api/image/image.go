@@ -4,8 +4,8 @@
 package image
 
 import (
+	"bufio"
 	"bytes"
-	"io"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -138,7 +138,7 @@ func (s *Server) embeddings(w http.ResponseWriter, r *http.Request, path []strin
 	if len(path) != 2 {
 		return missing(r)
 	}
-	return httpx.Spool(w, func(w io.Writer) error {
+	return httpx.Spool(w, func(w *bufio.Writer) error {
 		return s.Flow.WriteSignedEmbeddings(r.Context(), remuda.World(path[0]), path[1], w)
 	})
 }

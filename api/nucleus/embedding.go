@@ -1,7 +1,7 @@
 package nucleus
 
 import (
-	"io"
+	"bufio"
 
 	"remuda"
 	"remuda/store"
@@ -41,7 +41,7 @@ func noAutotag(s *Server, r *request) (any, error) {
 
 func embeddings(of string) handler {
 	return func(s *Server, r *request) (any, error) {
-		return stream(func(w io.Writer) error { return s.Flow.WriteEmbeddings(r.Context(), r.caller, r.param(of), w) }), nil
+		return stream(func(w *bufio.Writer) error { return s.Flow.WriteEmbeddings(r.Context(), r.caller, r.param(of), w) }), nil
 	}
 }
 

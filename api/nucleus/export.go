@@ -3,7 +3,6 @@ package nucleus
 import (
 	"bufio"
 	"encoding/json"
-	"io"
 
 	"remuda"
 	"remuda/flow"
@@ -62,8 +61,7 @@ func appendTrainingRow(b []byte, item json.RawMessage, row flow.AnnotatedItem) [
 
 // exportForTraining answers with every row of a source.
 func (s *Server) exportForTraining(r *request, from flow.Source) (any, error) {
-	return stream(func(w io.Writer) error {
-		out := bufio.NewWriterSize(w, 64<<10) // which keeps its first error
+	return stream(func(out *bufio.Writer) error {
 		out.WriteString(`{"exportedRows":[`)
 		between := ""
 		err := s.Flow.EachTrainingRow(r.Context(), r.caller, from, func(row flow.AnnotatedItem) error {
@@ -78,11 +76,8 @@ func (s *Server) exportForTraining(r *request, from flow.Source) (any, error) {
 			between = ","
 			return err
 		})
-		if err != nil {
-			return err
-		}
 		out.WriteString("]}")
-		return out.Flush()
+		return err
 	}), nil
 }
 

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"encoding/json"
 	"fmt"
-	"io"
 	"strconv"
 
 	"remuda"
@@ -76,35 +75,17 @@ func (s *Server) itemsJSON(r *request, items []store.Item) ([]wireItem, error) {
 	return wire, nil
 }
 
-// itemWindow is how many items are in memory at a time while all are written.
-const itemWindow = 1000
-
 func allItems(s *Server, r *request) (any, error) {
-	return stream(func(w io.Writer) error {
-		out := bufio.NewWriterSize(w, 64<<10) // which keeps its first error
-		out.WriteString(`{"dataset_items":[`)
-		encode := json.NewEncoder(out)
-		for after, between := int64(-1), ""; ; {
-			window, err := s.Flow.Items(r.Context(), r.caller, r.param("ds"), after, itemWindow)
-			if err != nil {
-				return err
-			}
-			for _, item := range window {
-				wire, err := s.itemJSON(r, item, false)
-				if err != nil {
-					return err
-				}
-				out.WriteString(between)
-				if err := encode.Encode(wire); err != nil {
-					return err
-				}
-				after, between = item.Position, ","
-			}
-			if len(window) < itemWindow {
-				out.WriteString("]}")
-				return out.Flush()
-			}
-		}
+	return stream(func(out *bufio.Writer) error {
+		out.WriteString(`{"dataset_items":`)
+		err := writeAll(out, func(after int64) ([]store.Item, error) {
+			return s.Flow.Items(r.Context(), r.caller, r.param("ds"), after, window)
+		}, func(item store.Item) (any, int64, error) {
+			wire, err := s.itemJSON(r, item, false)
+			return wire, item.Position, err
+		})
+		out.WriteString("}")
+		return err
 	}), nil
 }
 

@@ -1,6 +1,7 @@
 package nucleus
 
 import (
+	"bufio"
 	"encoding/json"
 	"strconv"
 
@@ -59,4 +60,37 @@ func list[T any](things []T, write func(T) map[string]any) []map[string]any {
 		rows[i] = write(thing)
 	}
 	return rows
+}
+
+// window is how many rows are in memory at a time while all are written.
+const window = 1000
+
+// writeAll writes all that next hands out behind a position, a window at a time,
+// as a JSON array; wire returns what is written of a row, and its position.
+func writeAll[T any](out *bufio.Writer, next func(after int64) ([]T, error), wire func(T) (any, int64, error)) error {
+	out.WriteByte('[')
+	encode := json.NewEncoder(out)
+	for after, first := int64(-1), true; ; {
+		rows, err := next(after)
+		if err != nil {
+			return err
+		}
+		for _, row := range rows {
+			if !first {
+				out.WriteByte(',')
+			}
+			first = false
+			written, position, err := wire(row)
+			if err != nil {
+				return err
+			}
+			if err := encode.Encode(written); err != nil {
+				return err
+			}
+			after = position
+		}
+		if len(rows) < window {
+			return out.WriteByte(']')
+		}
+	}
 }

@@ -3,7 +3,6 @@ package nucleus
 import (
 	"bufio"
 	"encoding/json"
-	"io"
 
 	"remuda/flow"
 	"remuda/store"
@@ -110,8 +109,7 @@ func predictionAt(place placeOf) handler {
 // exportPredictions answers with all predictions, an array for each type that occurs.
 func exportPredictions(place placeOf) handler {
 	return func(s *Server, r *request) (any, error) {
-		return stream(func(w io.Writer) error {
-			out := bufio.NewWriterSize(w, 64<<10) // which keeps its first error
+		return stream(func(out *bufio.Writer) error {
 			last, head, tail := "", "{", "{}"
 			err := s.Flow.EachPrediction(r.Context(), r.caller, place(r), func(typ string, p store.Prediction) error {
 				if typ != last {
@@ -123,11 +121,8 @@ func exportPredictions(place placeOf) handler {
 				_, err := out.Write(annotationJSON(p.Annotation, p.ReferenceID))
 				return err
 			})
-			if err != nil {
-				return err
-			}
 			out.WriteString(tail)
-			return out.Flush()
+			return err
 		}), nil
 	}
 }

@@ -1,7 +1,7 @@
 package nucleus
 
 import (
-	"io"
+	"bufio"
 	"net/http"
 	"net/url"
 	"slices"
@@ -79,7 +79,7 @@ func (s *Server) Routes() []string {
 }
 
 // stream writes an answer that is too large to be held in memory, as JSON.
-type stream func(w io.Writer) error
+type stream func(out *bufio.Writer) error
 
 // redirect is an answer that sends the caller to a URL.
 type redirect string

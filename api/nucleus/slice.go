@@ -1,6 +1,8 @@
 package nucleus
 
 import (
+	"bufio"
+	"encoding/json"
 	"hash/fnv"
 	"strings"
 
@@ -190,21 +192,22 @@ func sliceInfo(s *Server, r *request) (any, error) {
 	return sliceJSON(o), err
 }
 
-// membersJSON writes members of a slice: items, or annotations and predictions.
-func (s *Server) membersJSON(r *request, members []flow.SliceMember) ([]any, error) {
-	wire := make([]any, len(members))
-	for i, m := range members {
-		if m.Annotation != nil {
-			wire[i] = annotationJSON(*m.Annotation, m.Item.ReferenceID)
-			continue
-		}
-		item, err := s.itemJSON(r, m.Item, false)
-		if err != nil {
-			return nil, err
-		}
-		wire[i] = item
+// memberJSON writes a member of a slice: an item, or an annotation or prediction.
+func (s *Server) memberJSON(r *request, m flow.SliceMember) (any, error) {
+	if m.Annotation != nil {
+		return annotationJSON(*m.Annotation, m.Item.ReferenceID), nil
 	}
-	return wire, nil
+	return s.itemJSON(r, m.Item, false)
+}
+
+// writeMembers writes all members of a slice as a JSON array.
+func (s *Server) writeMembers(r *request, out *bufio.Writer, wire func(flow.SliceMember) (any, error)) error {
+	return writeAll(out, func(after int64) ([]flow.SliceMember, error) {
+		return s.Flow.SliceMembers(r.Context(), r.caller, r.param("slc"), after, window)
+	}, func(m flow.SliceMember) (any, int64, error) {
+		written, err := wire(m)
+		return written, m.Position, err
+	})
 }
 
 func sliceItems(s *Server, r *request) (any, error) {
@@ -212,13 +215,14 @@ func sliceItems(s *Server, r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	members, err := s.Flow.SliceMembers(r.Context(), r.caller, o.ID, -1, 0)
-	if err != nil {
-		return nil, err
-	}
-	answer := sliceJSON(o)
-	answer["items"], err = s.membersJSON(r, members)
-	return answer, err
+	text, err := json.Marshal(sliceJSON(o))
+	return stream(func(out *bufio.Writer) error {
+		out.Write(text[:len(text)-1]) // without the brace at its end
+		out.WriteString(`,"items":`)
+		err := s.writeMembers(r, out, func(m flow.SliceMember) (any, error) { return s.memberJSON(r, m) })
+		out.WriteString("}")
+		return err
+	}), err
 }
 
 func sliceItemsPage(s *Server, r *request) (any, error) {
@@ -235,8 +239,13 @@ func sliceItemsPage(s *Server, r *request) (any, error) {
 		return nil, err
 	}
 	members, next := pageOf(members, size, func(m flow.SliceMember) string { return at(m.Position) })
-	wire, err := s.membersJSON(r, members)
-	return map[string]any{"items": wire, "nextPageToken": next}, err
+	wire := make([]any, len(members))
+	for i, m := range members {
+		if wire[i], err = s.memberJSON(r, m); err != nil {
+			return nil, err
+		}
+	}
+	return map[string]any{"items": wire, "nextPageToken": next}, nil
 }
 
 func deleteSlice(s *Server, r *request) (any, error) {
@@ -261,21 +270,17 @@ func sliceClassLabels(s *Server, r *request) (any, error) {
 }
 
 func exportRawItems(s *Server, r *request) (any, error) {
-	members, err := s.Flow.SliceMembers(r.Context(), r.caller, r.param("slc"), -1, 0)
-	if err != nil {
-		return nil, err
-	}
-	rows := []map[string]any{}
-	for _, m := range members {
-		item, err := s.itemJSON(r, m.Item, true)
-		if err != nil {
-			return nil, err
-		}
-		rows = append(rows, map[string]any{
-			"id": item.ID, "ref_id": item.RefID, "metadata": item.Metadata, "original_url": item.ImageURL, "scale_url": orText(item.ProcessedURL, item.ImageURL),
+	return stream(func(out *bufio.Writer) error {
+		out.WriteString(`{"raw_dataset_items":`)
+		err := s.writeMembers(r, out, func(m flow.SliceMember) (any, error) {
+			item, err := s.itemJSON(r, m.Item, true)
+			return map[string]any{
+				"id": item.ID, "ref_id": item.RefID, "metadata": item.Metadata, "original_url": item.ImageURL, "scale_url": orText(item.ProcessedURL, item.ImageURL),
+			}, err
 		})
-	}
-	return map[string]any{"raw_dataset_items": rows}, nil
+		out.WriteString("}")
+		return err
+	}), nil
 }
 
 func orText(text, other string) string {

@@ -3,6 +3,7 @@
 package httpx
 
 import (
+	"bufio"
 	"encoding/json"
 	"errors"
 	"io"
@@ -72,7 +73,7 @@ func WriteJSON(w http.ResponseWriter, status int, v any) error {
 // Spool answers with the JSON that write writes, which may be too large to be
 // held in memory. It lies in a temporary file until it is whole: what reads a
 // database never waits for a client, and an error has its own status.
-func Spool(w http.ResponseWriter, write func(io.Writer) error) error {
+func Spool(w http.ResponseWriter, write func(*bufio.Writer) error) error {
 	file, err := os.CreateTemp("", "remuda-answer-")
 	if err != nil {
 		return spoolFailed(err)
@@ -81,8 +82,12 @@ func Spool(w http.ResponseWriter, write func(io.Writer) error) error {
 	if err := os.Remove(file.Name()); err != nil { // so that nothing stays, however this process ends
 		return spoolFailed(err)
 	}
-	if err := write(file); err != nil {
+	out := bufio.NewWriterSize(file, 64<<10) // it keeps its first error
+	if err := write(out); err != nil {
 		return err
+	}
+	if err := out.Flush(); err != nil {
+		return spoolFailed(err)
 	}
 	if _, err := file.Seek(0, io.SeekStart); err != nil {
 		return spoolFailed(err)

@@ -1,6 +1,7 @@
 package httpx
 
 import (
+	"bufio"
 	"io"
 	"net/http/httptest"
 	"testing"
@@ -10,7 +11,7 @@ import (
 
 func TestALongAnswerIsSentWholeOrNotAtAll(t *testing.T) {
 	w := httptest.NewRecorder()
-	err := Spool(w, func(out io.Writer) error {
+	err := Spool(w, func(out *bufio.Writer) error {
 		_, err := io.WriteString(out, `{"rows":[`)
 		if err == nil {
 			err = remuda.Errorf(remuda.NotFound, "the dataset was deleted meanwhile")
@@ -20,7 +21,7 @@ func TestALongAnswerIsSentWholeOrNotAtAll(t *testing.T) {
 	if remuda.CodeOf(err) != remuda.NotFound || w.Body.Len() > 0 || len(w.Header()) > 0 {
 		t.Errorf("got %v, sent %q with %v", err, w.Body, w.Header())
 	}
-	if err := Spool(w, func(out io.Writer) error { _, err := io.WriteString(out, "[]"); return err }); err != nil {
+	if err := Spool(w, func(out *bufio.Writer) error { _, err := io.WriteString(out, "[]"); return err }); err != nil {
 		t.Fatal(err)
 	}
 	if w.Body.String() != "[]" || w.Header().Get("Content-Type") != "application/json" {

@@ -137,18 +137,17 @@ func (to *openedPlace) version(tx *store.Tx, wanted *int) (v store.ProjectVersio
 // add makes tasks in the place.
 func (to *openedPlace) add(tx *store.Tx, tasks []NewTask) ([]store.Task, error) {
 	made := make([]store.Task, len(tasks))
-	var events []label.Event
+	happened := make([][]label.Event, len(tasks))
 	for i := range tasks {
-		happened, err := to.make(tx, tasks[i], &made[i])
-		if err != nil {
+		var err error
+		if happened[i], err = to.make(tx, tasks[i], &made[i]); err != nil {
 			return nil, err
 		}
-		events = append(events, happened...)
 	}
 	if err := tx.AddTasks(made); err != nil {
 		return nil, err
 	}
-	if err := tx.AddEvents(to.project.ID, to.batch.ID, events); err != nil {
+	if err := tx.AddEvents(to.project.ID, to.batch.ID, slices.Concat(happened...)); err != nil {
 		return nil, err
 	}
 	for i := range made {
@@ -157,7 +156,7 @@ func (to *openedPlace) add(tx *store.Tx, tasks []NewTask) ([]store.Task, error) 
 				return nil, err
 			}
 		}
-		if err := callBackTask(tx, made[i], to.batch, events); err != nil {
+		if err := callBackTask(tx, made[i], to.batch, happened[i]); err != nil {
 			return nil, err
 		}
 	}

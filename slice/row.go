@@ -169,20 +169,22 @@ func (r row) set(f Field) []string {
 
 // texts returns all texts of an item that are searched at once.
 func (r row) texts() []string {
-	return collectTexts([]string{r.item.ReferenceID}, r.item.Metadata)
+	return AppendTexts([]string{r.item.ReferenceID}, r.item.Metadata)
 }
 
-func collectTexts(texts []string, value any) []string {
+// AppendTexts adds all texts of metadata, at any depth: what a search of
+// the whole item looks at besides its reference id.
+func AppendTexts(texts []string, value any) []string {
 	switch v := value.(type) {
 	case string:
 		texts = append(texts, v)
 	case map[string]any:
 		for _, inner := range v {
-			texts = collectTexts(texts, inner)
+			texts = AppendTexts(texts, inner)
 		}
 	case []any:
 		for _, inner := range v {
-			texts = collectTexts(texts, inner)
+			texts = AppendTexts(texts, inner)
 		}
 	}
 	return texts

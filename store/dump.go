@@ -58,7 +58,9 @@ func (tx *Tx) Dump(table func(name string, columns []string) error, row func(val
 }
 
 func (tx *Tx) dumpTable(name string, table func(string, []string) error, row func([]any) error) (err error) {
+	tx.watch.ask()
 	rows, err := tx.sql.QueryContext(tx.ctx, "SELECT * FROM "+name)
+	tx.watch.answered()
 	if err != nil {
 		return failure("read from the database", err)
 	}
@@ -177,7 +179,10 @@ func (tx *Tx) insertRows(rows Rows) (err error) {
 			}
 			args = append(args, values...)
 		}
-		if _, err := statement.ExecContext(tx.ctx, args...); err != nil {
+		tx.watch.ask()
+		_, err := statement.ExecContext(tx.ctx, args...)
+		tx.watch.answered()
+		if err != nil {
 			return failure("fill "+rows.Table, err)
 		}
 	}

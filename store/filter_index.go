@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"remuda/geom"
+	"remuda/slice"
 )
 
 // What filters look at besides the rows themselves is written with them, in
@@ -40,7 +41,7 @@ func (m *metadataOf) rows() (rows [][]any, texts []string) {
 		return nil, nil // no object, no fields
 	}
 	m.walk("", object, &rows)
-	return rows, collectTexts(nil, object)
+	return rows, slice.AppendTexts(nil, object)
 }
 
 func (m *metadataOf) walk(prefix string, object map[string]any, rows *[][]any) {
@@ -91,22 +92,6 @@ func headOf(text string) string {
 		cut--
 	}
 	return text[:cut]
-}
-
-func collectTexts(texts []string, value any) []string {
-	switch v := value.(type) {
-	case string:
-		texts = append(texts, v)
-	case map[string]any:
-		for _, inner := range v {
-			texts = collectTexts(texts, inner)
-		}
-	case []any:
-		for _, inner := range v {
-			texts = collectTexts(texts, inner)
-		}
-	}
-	return texts
 }
 
 // lowerASCII changes A–Z alone, as a filter's contains does.

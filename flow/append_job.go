@@ -275,12 +275,8 @@ func (f *Flow) fetchImage(ctx context.Context, url string) (Image, error) {
 	if f.Fetcher == nil {
 		return Image{Err: remuda.Errorf(remuda.Unavailable, "fetch %s: this server fetches nothing", url)}, nil
 	}
-	out, in := io.Pipe()
+	out := f.fetched(ctx, url, f.Limits.ImageBytes)
 	defer out.Close()
-	go func() {
-		_, err := f.Fetcher.Fetch(ctx, url, in, f.Limits.ImageBytes)
-		in.CloseWithError(err) // nil is the end of the file
-	}()
 	batch, line := f.ReceiveImages(ctx), &senderReader{r: out}
 	err := batch.Add(line)
 	if err != nil && line.err != nil && ctx.Err() == nil {
@@ -294,4 +290,15 @@ func (f *Flow) fetchImage(ctx context.Context, url string) (Image, error) {
 		return Image{}, err
 	}
 	return images[0], nil
+}
+
+// fetched reads what a URL names while it is fetched; its errors are the
+// fetcher's. Closing it ends that.
+func (f *Flow) fetched(ctx context.Context, url string, maxBytes int64) io.ReadCloser {
+	out, in := io.Pipe()
+	go func() {
+		_, err := f.Fetcher.Fetch(ctx, url, in, maxBytes)
+		in.CloseWithError(err) // nil is the end of the file
+	}()
+	return out
 }

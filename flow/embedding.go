@@ -2,12 +2,14 @@ package flow
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/url"
+	"slices"
 
 	"remuda"
 	"remuda/store"
@@ -95,23 +97,64 @@ func (f *Flow) beginIndex(ctx context.Context, run *JobRun, wanted store.Embeddi
 	return index, err
 }
 
+// vectorsAtOnce is how many vectors of a file are in memory, and written at once.
+const vectorsAtOnce = 500
+
 // indexURL reads a file of vectors into an index; what is wrong with single ones is the job's error.
 func (f *Flow) indexURL(ctx context.Context, run *JobRun, index store.EmbeddingIndex, from string) error {
 	if f.Fetcher == nil {
 		return remuda.Errorf(remuda.Conflict, "fetch %s: this server fetches nothing", from)
 	}
-	var file bytes.Buffer
-	if _, err := f.Fetcher.Fetch(ctx, from, &file, maxEmbeddingFile); err != nil {
+	file := f.fetched(ctx, from, maxEmbeddingFile)
+	defer file.Close()
+	line := &senderReader{r: file}
+	decoder := json.NewDecoder(line)
+	vectors := make(map[string][]float64)
+	err := eachMember(decoder, func(ref string) error {
+		var vector []float64
+		if err := decoder.Decode(&vector); err != nil {
+			return err
+		}
+		if vectors[ref] = vector; len(vectors) < vectorsAtOnce {
+			return nil
+		}
+		err := f.indexVectors(ctx, run, index, vectors)
+		clear(vectors)
 		return err
+	})
+	if line.err != nil {
+		return line.err
 	}
-	var vectors map[string][]float64
-	if err := json.Unmarshal(file.Bytes(), &vectors); err != nil {
+	if _, coded := errors.AsType[*remuda.Error](err); err != nil && !coded {
 		return remuda.Errorf(remuda.Invalid, "read the vectors at %s: %w", from, err).WithHint("it must be a JSON object of arrays of numbers, by reference id")
 	}
-	refs := make([]string, 0, len(vectors))
-	for ref := range vectors {
-		refs = append(refs, ref)
+	if err != nil {
+		return err
 	}
+	return f.indexVectors(ctx, run, index, vectors)
+}
+
+// eachMember calls do with the name of each member of a JSON object, to read its value.
+func eachMember(decoder *json.Decoder, do func(name string) error) error {
+	if open, err := decoder.Token(); err != nil || open != json.Delim('{') {
+		return errors.Join(err, errors.New("it is no object"))
+	}
+	for decoder.More() {
+		name, err := decoder.Token()
+		if err != nil {
+			return err
+		}
+		if err := do(fmt.Sprint(name)); err != nil {
+			return err
+		}
+	}
+	_, err := decoder.Token()
+	return err
+}
+
+// indexVectors writes vectors, by reference id.
+func (f *Flow) indexVectors(ctx context.Context, run *JobRun, index store.EmbeddingIndex, vectors map[string][]float64) error {
+	refs := slices.Sorted(maps.Keys(vectors))
 	var problems []string
 	err := f.DB.Write(ctx, run.Caller, func(tx *store.Tx) error {
 		problems = nil

@@ -164,6 +164,9 @@ func (x *imageIndexing) failed(item store.Item, problem error) {
 // write keeps what was found, and says how far the job is.
 func (x *imageIndexing) write(ctx context.Context) error {
 	err := x.flow.DB.Write(ctx, x.run.Caller, func(tx *store.Tx) error {
+		if _, err := tx.Dataset(x.run.Job.Dataset); err != nil {
+			return err
+		}
 		return tx.PutEmbeddings(x.index.ID, x.found)
 	})
 	if err != nil {

@@ -319,8 +319,15 @@ func (tx *Tx) RemoveDataset(id string, n int) (done bool, err error) {
 	if len(items) > 0 {
 		return false, tx.deleteItems(items)
 	}
-	if _, err := tx.exec("DELETE FROM tag WHERE subject = $1 OR subject IN (SELECT id FROM slice WHERE dataset = $1)", id); err != nil {
-		return false, err
+	for _, query := range []string{ // what a job may have added since its item went
+		"DELETE FROM tag WHERE subject = $1 OR subject IN (SELECT id FROM slice WHERE dataset = $1)",
+		"DELETE FROM embedding WHERE embedding_index IN (SELECT id FROM embedding_index WHERE dataset = $1)",
+		"DELETE FROM slice_pin WHERE slice IN (SELECT id FROM slice WHERE dataset = $1)",
+		"DELETE FROM slice_member WHERE slice IN (SELECT id FROM slice WHERE dataset = $1)",
+	} {
+		if _, err := tx.exec(query, id); err != nil {
+			return false, err
+		}
 	}
 	for _, table := range datasetTables() {
 		if _, err := tx.exec("DELETE FROM "+table+" WHERE dataset = $1", id); err != nil {

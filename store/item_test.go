@@ -197,6 +197,13 @@ func TestRemovingADatasetLeavesNothingOfIt(t *testing.T) {
 				return tx.PutUpload(dataset, "r", "b-"+dataset, 1)
 			})
 		}
+		write(t, db, func(tx *Tx) error { // as a job may that still runs, of an item that is gone already
+			index, err := tx.CreateEmbeddingIndex(EmbeddingIndex{Dataset: gone, Type: EmbeddingsCustom, Dimension: 1})
+			if err != nil {
+				return err
+			}
+			return tx.PutEmbeddings(index.ID, []Embedding{{Item: "di_gone", Vector: json.RawMessage("[1]")}})
+		})
 		write(t, db, func(tx *Tx) error { return tx.HideDataset(gone) })
 		calls := 0
 		for done := false; !done; calls++ {

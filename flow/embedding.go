@@ -185,7 +185,7 @@ func (f *Flow) indexVectors(ctx context.Context, run *JobRun, index store.Embedd
 
 func vectorProblem(ref string, known bool, length, want int) string {
 	if !known {
-		return fmt.Sprintf("Item with id %s doesn't exist.", ref)
+		return noItem(ref)
 	}
 	return fmt.Sprintf("The vector of %s has %d numbers, %d are expected.", ref, length, want)
 }

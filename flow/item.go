@@ -115,7 +115,7 @@ func mergeMetadata(tx *store.Tx, dataset string, changes []MetadataChange) (Merg
 	for _, change := range changes {
 		item, known := items[change.ReferenceID]
 		if !known {
-			done.Errors = append(done.Errors, fmt.Sprintf("Item with id %s doesn't exist.", change.ReferenceID))
+			done.Errors = append(done.Errors, noItem(change.ReferenceID))
 			continue
 		}
 		merged, err := mergeObjects(item.Metadata, change.Metadata)

@@ -90,11 +90,7 @@ func allItems(s *Server, r *request) (any, error) {
 }
 
 func itemsPage(s *Server, r *request) (any, error) {
-	var page pageRequest
-	if err := r.json(&page); err != nil {
-		return nil, err
-	}
-	after, size, err := page.after()
+	after, size, err := r.page()
 	if err != nil {
 		return nil, err
 	}

@@ -41,6 +41,15 @@ func (p *pageRequest) after() (position int64, size int, err error) {
 	return position, size, nil
 }
 
+// page reads a request for a page that says nothing else.
+func (r *request) page() (position int64, size int, err error) {
+	var page pageRequest
+	if err := r.json(&page); err != nil {
+		return 0, 0, err
+	}
+	return page.after()
+}
+
 // pageOf cuts rows of which one more than a page has was asked for, and names the
 // next page by the place of the last row; null if there is none.
 func pageOf[T any](rows []T, size int, place func(T) string) (page []T, next any) {

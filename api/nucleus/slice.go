@@ -226,11 +226,7 @@ func sliceItems(s *Server, r *request) (any, error) {
 }
 
 func sliceItemsPage(s *Server, r *request) (any, error) {
-	var page pageRequest
-	if err := r.json(&page); err != nil {
-		return nil, err
-	}
-	after, size, err := page.after()
+	after, size, err := r.page()
 	if err != nil {
 		return nil, err
 	}

@@ -69,10 +69,10 @@ func (f *Flow) Annotate(ctx context.Context, caller remuda.Caller, dataset strin
 	return f.putSent(ctx, caller, sent, PutOptions{Dataset: dataset, Source: store.SourceAPI, Update: update})
 }
 
-// putSent is PutAnnotations for what has not been read yet.
+// putSent is putAnnotations for what has not been read yet.
 func (f *Flow) putSent(ctx context.Context, caller remuda.Caller, sent Sent, o PutOptions) (Put, error) {
 	list, problems := parseAll(sent)
-	put, err := f.PutAnnotations(ctx, caller, list, o)
+	put, err := f.putAnnotations(ctx, caller, list, o)
 	put.Errors = append(problems, put.Errors...)
 	return put, err
 }
@@ -96,10 +96,10 @@ func parseAll(sent Sent) (list []NewAnnotation, problems []string) {
 // name is what the user calls an annotation's item.
 func (a *NewAnnotation) name() string { return cmp.Or(a.ReferenceID, a.ItemID, "without an id") }
 
-// PutAnnotations writes annotations or predictions, the items' in as few
+// putAnnotations writes annotations or predictions, the items' in as few
 // transactions as is good for others. What the caller may do, and whether the
 // run and the dataset are there, is checked before.
-func (f *Flow) PutAnnotations(ctx context.Context, caller remuda.Caller, list []NewAnnotation, o PutOptions) (Put, error) {
+func (f *Flow) putAnnotations(ctx context.Context, caller remuda.Caller, list []NewAnnotation, o PutOptions) (Put, error) {
 	for i := range list {
 		if list[i].DatasetID == "" {
 			list[i].DatasetID = o.Dataset

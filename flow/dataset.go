@@ -114,9 +114,6 @@ const jobDeleteDataset = "deleteDataset"
 // takes its rows away; managers only.
 func (f *Flow) DeleteDataset(ctx context.Context, caller remuda.Caller, id string) (store.Job, error) {
 	return write(ctx, f, caller, func(tx *store.Tx) (job store.Job, err error) {
-		if err := tx.LockDataset(id); err != nil {
-			return job, err
-		}
 		if err := tx.HideDataset(id); err != nil {
 			return job, err
 		}

@@ -99,7 +99,7 @@ func (f *Flow) putPredictions(ctx context.Context, caller remuda.Caller, sent Se
 	if err != nil {
 		return Put{}, err
 	}
-	put, err := f.PutAnnotations(ctx, caller, kept, o)
+	put, err := f.putAnnotations(ctx, caller, kept, o)
 	put.Errors = slices.Concat(problems, misplaced, put.Errors)
 	return put, err
 }

@@ -68,7 +68,7 @@ func (tx *Tx) RenameDataset(id, name string) error {
 
 // HideDataset makes a dataset not_found from now on; RemoveDataset takes its rows away.
 func (tx *Tx) HideDataset(id string) error {
-	if _, err := tx.Dataset(id); err != nil {
+	if err := tx.LockDataset(id); err != nil {
 		return err
 	}
 	_, err := tx.exec("UPDATE dataset SET deleted_at = $2 WHERE id = $1", id, millis(tx.Now))

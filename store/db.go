@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"net/url"
 	"path/filepath"
@@ -55,6 +56,7 @@ type DB struct {
 	dialect  Dialect
 	write    *sql.DB // one connection with SQLite, which has one writer at a time
 	read     *sql.DB
+	tidy     *checkpoints // of SQLite
 	ids      *remuda.IDs
 	now      func() time.Time
 	log      *slog.Logger
@@ -99,7 +101,10 @@ func (db *DB) connect(location string) (err error) {
 		return nil
 	}
 	db.dialect = SQLite
-	if db.write, err = sql.Open("sqlite", sqliteDSN(location, "_txlock=immediate")); err != nil {
+	if _, err := sqlite.Fdatasync(true); err != nil && !errors.Is(err, sqlite.ErrFdatasyncUnavailable) { // as durable, without a journal's entry for a file's times
+		return err
+	}
+	if db.write, err = sql.Open("sqlite", sqliteDSN(location, "_txlock=immediate", "_pragma=wal_autocheckpoint("+strconv.Itoa(fullAt)+")")); err != nil {
 		return err
 	}
 	db.write.SetMaxOpenConns(1)
@@ -109,17 +114,23 @@ func (db *DB) connect(location string) (err error) {
 	readers := max(4, runtime.NumCPU())
 	db.read.SetMaxOpenConns(readers)
 	db.read.SetMaxIdleConns(readers)
+	beside, err := sql.Open("sqlite", sqliteDSN(location))
+	if err != nil {
+		return err
+	}
+	beside.SetMaxOpenConns(1)
+	db.tidy = newCheckpoints(beside, db.log)
 	return nil
 }
 
 // sqliteDSN returns the driver's name of a file, with what every connection
 // sets: a write is on the disk when its transaction has ended, also after a
 // power loss, and readers never wait for the writer.
-func sqliteDSN(path, more string) string {
-	settings := []string{
+func sqliteDSN(path string, more ...string) string {
+	settings := append([]string{
 		"_pragma=busy_timeout(10000)", "_pragma=journal_mode(WAL)", "_pragma=synchronous(FULL)", "_pragma=foreign_keys(1)",
-		"_pragma=cache_size(-8000)", "_pragma=temp_store(MEMORY)", "_pragma=mmap_size(268435456)", more,
-	}
+		"_pragma=cache_size(-16000)", "_pragma=temp_store(MEMORY)",
+	}, more...)
 	return (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: filepath.ToSlash(path)}).EscapedPath(), RawQuery: strings.Join(settings, "&")}).String()
 }
 
@@ -133,8 +144,11 @@ func (db *DB) Writer() *sql.DB { return db.write }
 func (db *DB) SetJobs(jobs Enqueuer) { db.jobs = jobs }
 
 // Close lets go of the database.
-func (db *DB) Close() error {
-	err := db.write.Close()
+func (db *DB) Close() (err error) {
+	if db.tidy != nil {
+		err = db.tidy.close()
+	}
+	err = errors.Join(err, db.write.Close())
 	if db.read != db.write && db.read != nil {
 		err = errors.Join(db.read.Close(), err)
 	}
@@ -175,14 +189,26 @@ func (db *DB) Read(ctx context.Context, caller remuda.Caller, fn func(*Tx) error
 // has changed nothing when it returns an error. fn may run again when two
 // writers met: it must have no other effects.
 func (db *DB) Write(ctx context.Context, caller remuda.Caller, fn func(*Tx) error) error {
-	const attempts = 5
+	const attempts = 6
 	for attempt := 1; ; attempt++ {
 		err := db.run(ctx, db.write, nil, caller, fn)
+		if err == nil && db.tidy != nil {
+			db.tidy.written()
+		}
 		if attempt == attempts || !collided(err) {
 			return err
 		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(pause(attempt)):
+		}
 	}
 }
+
+// pause is how long a transaction that gave way waits before its next attempt:
+// at random, so that those who met don't meet again, and longer each time.
+func pause(attempt int) time.Duration { return rand.N(2 * time.Millisecond << attempt) }
 
 func (db *DB) run(ctx context.Context, pool *sql.DB, o *sql.TxOptions, caller remuda.Caller, fn func(*Tx) error) error {
 	ctx, w := db.watched(ctx)
@@ -234,7 +260,8 @@ func all[T any](tx *Tx, scan func(rowScanner) (T, error), query string, args ...
 	return found, err
 }
 
-// each hands every row of a query to do, in the query's order, and ends with its first error.
+// each hands every row of a query to do, in the query's order, and ends with its
+// first error. do must not query: until the last row PostgreSQL's connection is taken.
 func each[T any](tx *Tx, scan func(rowScanner) (T, error), do func(T) error, query string, args ...any) (err error) {
 	tx.watch.ask()
 	rows, err := tx.sql.QueryContext(tx.ctx, query, args...)

@@ -1,5 +1,6 @@
-// Package httpx has what the three HTTP faces share: the status of an error
-// and the reading of bodies.
+// Package httpx has what the three HTTP faces share: the status of an error,
+// the reading of bodies, the writing of answers, and what the guard in front of
+// them knows of a request.
 package httpx
 
 import (

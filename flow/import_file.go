@@ -9,6 +9,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"strings"
 
 	"remuda"
 	"remuda/format"
@@ -16,7 +17,7 @@ import (
 )
 
 const (
-	maxLabelFile    = 2 << 30   // bytes of label files, packed and unpacked
+	maxLabelFile    = 1 << 30   // bytes of label files, packed and unpacked: a COCO file is read as a whole
 	maxLabelEntries = 1_000_000 // files of an archive
 )
 
@@ -51,7 +52,7 @@ func (f *Flow) ImportLabelFile(ctx context.Context, caller remuda.Caller, datase
 	}
 	labels, err := format.Read(place, o)
 	if err != nil {
-		return done, err
+		return done, remuda.Inside(strings.ReplaceAll(err.Error(), folder+string(filepath.Separator), ""), err)
 	}
 	return f.ImportLabels(ctx, caller, dataset, labels)
 }

@@ -36,6 +36,10 @@ func TestJobsKeepTheirFirstErrorsAndTheirEnd(t *testing.T) {
 			if got.Status != JobCancelled || string(got.Args) != `{"n":1}` {
 				t.Errorf("the job is %+v", got)
 			}
+			listed, listErr := tx.Jobs(JobFilter{Types: []string{job.Type}, Limit: 5})
+			if listErr != nil || len(listed) != 1 || listed[0].ID != job.ID || listed[0].Status != JobCancelled || string(listed[0].Args) != "null" {
+				t.Errorf("listed as %+v, %v", listed, listErr)
+			}
 			return err
 		})
 	})

@@ -70,7 +70,7 @@ func TestErrorsDecideOnRetries(t *testing.T) {
 		{"unavailable", boom(remuda.Unavailable), 3, 3, false},
 		{"unavailable-always", boom(remuda.Unavailable), 0, 4, true},
 		{"uncoded", func() error { return errors.New("boom") }, 0, 4, true},
-		{"panic", func() error { var m map[string]int; m["boom"] = 1; return nil }, 0, 4, true},
+		{"panic", func() error { panic(errors.New("boom")) }, 0, 4, true},
 		{"panic-once", func() error { panic("boom") }, 2, 2, false},
 	}
 	each(t, func(t *testing.T, w world) {

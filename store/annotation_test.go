@@ -111,6 +111,9 @@ func TestAnnotationsKeepEveryBit(t *testing.T) {
 		})
 		write(t, db, func(tx *Tx) error {
 			found, err := tx.AnnotationsOf(items, "run_1")
+			if err != nil {
+				return err
+			}
 			got := found[items[0]][0]
 			if !got.Same(&sent) || got.CreatedBy != manager.User || got.Run != "run_1" || got.ID[:5] != "pred_" || got.Source != SourceModel {
 				t.Errorf("sent %+v, got %+v", sent, got)

@@ -254,7 +254,7 @@ func TestImagesInABucketAreCopiedForTheEngine(t *testing.T) {
 	if s := x.ended(t, job); s.Status != "Completed" || x.count(t) != 2 {
 		t.Errorf("%s: %s; %d have a vector", s.Status, s.Message, x.count(t))
 	}
-	if got := call(t, http.DefaultClient, "GET", x.url+"/v1/nucleus/job/"+job+"/errors", x.key, ""); !strings.Contains(got, "it is not in the bucket") {
+	if got := call(t, http.DefaultClient, "GET", x.url+"/v1/nucleus/job/"+job+"/errors", x.key, ""); !strings.Contains(got, "it is not there") {
 		t.Errorf("errors %s", got)
 	}
 	if _, err := os.Stat(filepath.Join(x.data, scratchFolder)); !errors.Is(err, fs.ErrNotExist) {

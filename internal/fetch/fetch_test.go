@@ -60,8 +60,7 @@ func refuse(t *testing.T, c *Client, address string, want remuda.Code) error {
 // credentials and no address go along.
 func TestGetFollowsRedirectsWithoutCredentials(t *testing.T) {
 	var seen http.Header
-	var address string
-	address = serve(t, func(w http.ResponseWriter, r *http.Request) {
+	address := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		if n := strings.TrimPrefix(r.URL.Path, "/"); n > "0" {
 			http.SetCookie(w, &http.Cookie{Name: "session", Value: "1"})
 			http.Redirect(w, r, fmt.Sprintf("/%c", n[0]-1), http.StatusFound)

@@ -40,7 +40,7 @@ func command(t *testing.T, args ...string) *exec.Cmd {
 	}
 	c := exec.CommandContext(context.WithoutCancel(t.Context()), self)
 	c.Args = append([]string{"remuda"}, args...)
-	c.Env = append(os.Environ(), "HOME="+t.TempDir(), "REMUDA_DATA=", "REMUDA_DATABASE=")
+	c.Env = append(os.Environ(), "HOME="+t.TempDir(), "REMUDA_DATA=", "REMUDA_DATABASE=", "REMUDA_BUCKET=", "AWS_ACCESS_KEY_ID=key", "AWS_SECRET_ACCESS_KEY=secret")
 	return c
 }
 

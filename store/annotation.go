@@ -139,7 +139,7 @@ func (tx *Tx) lockItem(item, run string) (itemLock, error) {
 		err = row.Scan(&l.dataset, &l.revision, &now)
 		l.now = fromMillis(now)
 		return l, err
-	}, `UPDATE item SET revision = revision + $2, updated_at = CASE WHEN updated_at > $3 THEN updated_at ELSE $3 END
+	}, `UPDATE item SET revision = revision + $2, updated_at = `+later("$3")+`
 		WHERE id = $1 AND dataset IN (SELECT id FROM dataset WHERE world = $4 AND deleted_at IS NULL) RETURNING dataset, revision, updated_at`,
 		item, bump, millis(tx.Now), tx.Caller.World)
 	lock.item = item

@@ -164,9 +164,15 @@ func (tx *Tx) meetItem(old, item Item, update bool) (AddedItem, error) {
 	return AddedItem{ID: old.ID, Outcome: ItemUpdated}, nil
 }
 
+// later is a time for an item's updated_at that is never before the one that
+// stands there, whatever the clock does.
+func later(now string) string {
+	return "CASE WHEN updated_at > " + now + " THEN updated_at ELSE " + now + " END"
+}
+
 // SetMetadata replaces an item's metadata, a JSON object.
 func (tx *Tx) SetMetadata(item string, metadata json.RawMessage) error {
-	changed, err := all(tx, scanItem, "UPDATE item SET metadata = $2, updated_at = $3 WHERE id = $1 RETURNING "+itemInsert, item, string(orObject(metadata)), millis(tx.Now))
+	changed, err := all(tx, scanItem, "UPDATE item SET metadata = $2, updated_at = "+later("$3")+" WHERE id = $1 RETURNING "+itemInsert, item, string(orObject(metadata)), millis(tx.Now))
 	if err != nil {
 		return err
 	}
@@ -177,7 +183,7 @@ func (tx *Tx) SetMetadata(item string, metadata json.RawMessage) error {
 // bytes, size, orientation and perceptual hash. An item that has got other bytes
 // meanwhile keeps them: whoever looked for them, or failed to, came too late.
 func (tx *Tx) SetImage(item Item) error {
-	_, err := tx.exec(`UPDATE item SET blob = $2, problem = $3, format = $4, bytes = $5, width = $6, height = $7, orientation = $8, phash = $9, updated_at = $10
+	_, err := tx.exec(`UPDATE item SET blob = $2, problem = $3, format = $4, bytes = $5, width = $6, height = $7, orientation = $8, phash = $9, updated_at = `+later("$10")+`
 		WHERE id = $1 AND (blob IS NULL OR blob = $2)`,
 		item.ID, nullText(item.Blob), item.Problem, item.Format, item.Bytes, item.Width, item.Height, item.Orientation, nullBits(item.PHash), millis(tx.Now))
 	return err

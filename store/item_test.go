@@ -403,3 +403,43 @@ func TestTagsAreASet(t *testing.T) {
 		})
 	})
 }
+
+func TestAnItemsLastChangeIsNeverBeforeTheOneBefore(t *testing.T) {
+	onBoth(t, func(t *testing.T, db *DB) {
+		var item Item
+		noon := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+		db.now = func() time.Time { return noon }
+		write(t, db, func(tx *Tx) error {
+			d, err := tx.CreateDataset(Dataset{Name: "horses"})
+			if err != nil {
+				return err
+			}
+			added, err := tx.AddItems(d.ID, []Item{{ReferenceID: "h", ImageURL: "h.jpg"}}, false)
+			if err != nil {
+				return err
+			}
+			item, err = tx.Item(added[0].ID)
+			return err
+		})
+		for name, change := range map[string]func(tx *Tx) error{
+			"metadata": func(tx *Tx) error { return tx.SetMetadata(item.ID, json.RawMessage(`{"a":1}`)) },
+			"image":    func(tx *Tx) error { return tx.SetImage(item) },
+		} {
+			for _, c := range []struct{ clock, want time.Duration }{{-time.Hour, 0}, {time.Hour, time.Hour}, {0, time.Hour}} {
+				db.now = func() time.Time { return noon.Add(c.clock) }
+				write(t, db, change)
+				write(t, db, func(tx *Tx) error {
+					got, err := tx.Item(item.ID)
+					if !got.UpdatedAt.Equal(noon.Add(c.want)) {
+						t.Errorf("%s at %v: updated at %v, want %v", name, c.clock, got.UpdatedAt, noon.Add(c.want))
+					}
+					return err
+				})
+			}
+			write(t, db, func(tx *Tx) error {
+				_, err := tx.exec("UPDATE item SET updated_at = $1", millis(noon))
+				return err
+			})
+		}
+	})
+}

@@ -57,11 +57,7 @@ func (f *Flow) runDeduplicate(ctx context.Context, run *JobRun) (any, error) {
 	if err := run.Args(&d); err != nil {
 		return nil, err
 	}
-	var hashes []store.PHash
-	err := f.DB.Read(ctx, run.Caller, func(tx *store.Tx) (err error) {
-		hashes, err = hashesOf(tx, run.Job.Dataset, d)
-		return err
-	})
+	hashes, err := f.hashed(ctx, run, d)
 	if err != nil {
 		return nil, err
 	}
@@ -80,6 +76,31 @@ func (f *Flow) runDeduplicate(ctx context.Context, run *JobRun) (any, error) {
 	}
 	result.Stats.Deduplicated = len(result.Items)
 	return result, nil
+}
+
+// hashed is hashesOf once the images that nobody has looked at are looked at:
+// right after an upload another job may not have come to them.
+func (f *Flow) hashed(ctx context.Context, run *JobRun, d Deduplication) (hashes []store.PHash, err error) {
+	find := func(tx *store.Tx) (err error) {
+		hashes, err = hashesOf(tx, run.Job.Dataset, d)
+		return err
+	}
+	if err := f.DB.Read(ctx, run.Caller, find); err != nil {
+		return nil, err
+	}
+	var fresh []string
+	for _, h := range hashes {
+		if !h.Known && !h.Unreadable {
+			fresh = append(fresh, h.Item)
+		}
+	}
+	if len(fresh) == 0 {
+		return hashes, nil
+	}
+	if err := f.lookAt(ctx, run, fresh, int64(len(hashes)-len(fresh))); err != nil {
+		return nil, err
+	}
+	return hashes, f.DB.Read(ctx, run.Caller, find)
 }
 
 // hashesOf returns the hashes that a deduplication is about; not_found if it names one that is unknown.

@@ -396,7 +396,8 @@ func (tx *Tx) AnnotationItems(dataset string, ids []string) (map[string]string, 
 type PHash struct {
 	Item, Reference string
 	Bits            uint64
-	Known           bool // false while the image is not here
+	Known           bool // false while nobody has looked at the image
+	Unreadable      bool // why that is so: it can't be fetched or decoded
 }
 
 // PHashes returns the perceptual hashes of a dataset's items, in the order of insertion.
@@ -406,8 +407,8 @@ func (tx *Tx) PHashes(dataset string) ([]PHash, error) {
 	}
 	return all(tx, func(row rowScanner) (h PHash, err error) {
 		var bits sql.NullInt64
-		err = row.Scan(&h.Item, &h.Reference, &bits)
+		err = row.Scan(&h.Item, &h.Reference, &bits, &h.Unreadable)
 		h.Bits, h.Known = uint64(bits.Int64), bits.Valid
 		return h, err
-	}, "SELECT id, reference_id, phash FROM item WHERE dataset = $1 ORDER BY position", dataset)
+	}, "SELECT id, reference_id, phash, problem <> '' FROM item WHERE dataset = $1 ORDER BY position", dataset)
 }

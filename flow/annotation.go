@@ -101,13 +101,10 @@ func (a *NewAnnotation) name() string { return cmp.Or(a.ReferenceID, a.ItemID, "
 // run and the dataset are there, is checked before.
 func (f *Flow) putAnnotations(ctx context.Context, caller remuda.Caller, list []NewAnnotation, o PutOptions) (Put, error) {
 	for i := range list {
-		if list[i].DatasetID == "" {
-			list[i].DatasetID = o.Dataset
-		}
 		list[i].Source = o.Source
 	}
 	var total Put
-	for chunk := range slices.Chunk(inItems(list), putAtOnce) {
+	for chunk := range slices.Chunk(inItems(inDataset(list, o.Dataset)), putAtOnce) {
 		var put Put
 		err := f.DB.Write(ctx, caller, func(tx *store.Tx) (err error) {
 			put, err = putChunk(tx, chunk, o)
@@ -119,6 +116,16 @@ func (f *Flow) putAnnotations(ctx context.Context, caller remuda.Caller, list []
 		total.Processed, total.Ignored, total.Errors = total.Processed+put.Processed, total.Ignored+put.Ignored, append(total.Errors, put.Errors...)
 	}
 	return total, nil
+}
+
+// inDataset says of annotations that name no dataset that they are of one.
+func inDataset(list []NewAnnotation, dataset string) []NewAnnotation {
+	for i := range list {
+		if list[i].DatasetID == "" {
+			list[i].DatasetID = dataset
+		}
+	}
+	return list
 }
 
 // inItems brings together what is of one item, without changing the order of

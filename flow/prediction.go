@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -20,54 +21,73 @@ type PredictionPlace struct {
 // Predicted is what became of predictions that were sent.
 type Predicted struct {
 	Put
-	Run string
+	Run string // "" if none was needed
 }
 
 // Predict adds predictions to a run; managers only. On a dataset, a model has
-// one run, made when it is first needed: the newest if there are several. What
+// one run, made when there is a prediction to keep: the newest if there are several. What
 // is wrong with a prediction becomes an error of the result, as with [Flow.Annotate].
 // trainedSlice, unless it is "", is noted as one that the model was trained on.
 func (f *Flow) Predict(ctx context.Context, caller remuda.Caller, place PredictionPlace, sent Sent, update bool, trainedSlice string) (done Predicted, err error) {
-	if done.Run, err = f.predictionRun(ctx, caller, place, trainedSlice); err != nil {
+	if err := f.openPlace(ctx, caller, &place, trainedSlice); err != nil {
 		return done, err
 	}
-	done.Put, err = f.putPredictions(ctx, caller, sent, PutOptions{Dataset: place.Dataset, Run: done.Run, Source: store.SourceModel, Update: update})
-	return done, err
+	return f.putPredictions(ctx, caller, place, sent, update)
 }
 
-// predictionRun finds or makes the run that predictions are added to.
-func (f *Flow) predictionRun(ctx context.Context, caller remuda.Caller, place PredictionPlace, trainedSlice string) (string, error) {
-	return write(ctx, f, caller, func(tx *store.Tx) (id string, err error) {
+// openPlace checks that predictions may be added at a place, and names its run if there is one.
+func (f *Flow) openPlace(ctx context.Context, caller remuda.Caller, place *PredictionPlace, trainedSlice string) (err error) {
+	place.Run, err = write(ctx, f, caller, func(tx *store.Tx) (id string, err error) {
 		if place.Dataset != "" {
 			if _, err := tx.Dataset(place.Dataset); err != nil {
 				return id, err
 			}
 		}
-		run, err := runFor(tx, place)
-		if err != nil {
+		model := place.Model
+		if place.Run != "" {
+			run, err := tx.Run(place.Run)
+			if err != nil {
+				return id, err
+			}
+			id, model = run.ID, run.Model
+		} else if id, err = openedRun(tx, *place); err != nil {
 			return id, err
 		}
-		id = run.ID
 		if trainedSlice != "" {
 			if err := haveSlices(tx, []string{trainedSlice}); err != nil {
 				return id, err
 			}
-			if err := tx.AddTrainedSlices(run.Model, []string{trainedSlice}); err != nil {
+			if err := tx.AddTrainedSlices(model, []string{trainedSlice}); err != nil {
 				return id, err
 			}
 		}
-		if place.Dataset == "" {
+		if place.Dataset == "" || id == "" {
 			return id, nil
 		}
 		return id, tx.AddRunDatasets(id, []string{place.Dataset})
 	})
+	return err
 }
 
+// openedRun returns the id of the run that a model's predictions go to, "" if there is none yet.
+func openedRun(tx *store.Tx, place PredictionPlace) (string, error) {
+	if _, err := tx.Model(place.Model); err != nil {
+		return "", err
+	}
+	find := func() (store.Run, error) { return tx.HiddenRun(place.Model) }
+	if place.Dataset != "" {
+		find = func() (store.Run, error) { return tx.RunOn(place.Dataset, place.Model) }
+	}
+	run, err := find()
+	if remuda.CodeOf(err) == remuda.NotFound || err == nil && run.Dataset != place.Dataset {
+		return "", nil
+	}
+	return run.ID, err
+}
+
+// runFor is openedRun that makes one.
 func runFor(tx *store.Tx, place PredictionPlace) (store.Run, error) {
-	switch {
-	case place.Run != "":
-		return tx.Run(place.Run)
-	case place.Dataset == "":
+	if place.Dataset == "" {
 		return hiddenRun(tx, place.Model)
 	}
 	if err := tx.LockModel(place.Model); err != nil {
@@ -84,24 +104,44 @@ func runFor(tx *store.Tx, place PredictionPlace) (store.Run, error) {
 	return newRun(tx, model, place.Dataset, NewRun{})
 }
 
-// putPredictions is putSent for a run.
-func (f *Flow) putPredictions(ctx context.Context, caller remuda.Caller, sent Sent, o PutOptions) (Put, error) {
+// putPredictions is putSent for a place. It makes the run that the place has not.
+func (f *Flow) putPredictions(ctx context.Context, caller remuda.Caller, place PredictionPlace, sent Sent, update bool) (done Predicted, err error) {
 	list, problems := parseAll(sent)
+	o := PutOptions{Dataset: place.Dataset, Source: store.SourceModel, Update: update}
 	var kept []NewAnnotation
 	var misplaced []string
-	err := f.DB.Write(ctx, caller, func(tx *store.Tx) (err error) {
+	err = f.DB.Write(ctx, caller, func(tx *store.Tx) (err error) {
+		o.Run = cmp.Or(place.Run, noRun)
 		var datasets []string
 		if kept, misplaced, datasets, err = placePredictions(tx, list, o); err != nil {
 			return err
 		}
+		if o.Run == noRun {
+			items, err := itemsOf(tx, inDataset(kept, o.Dataset))
+			if err != nil || !slices.ContainsFunc(items, func(item string) bool { return item != "" }) {
+				return err
+			}
+			run, err := runFor(tx, place)
+			if err != nil {
+				return err
+			}
+			o.Run = run.ID
+		}
 		return tx.AddRunDatasets(o.Run, datasets)
 	})
 	if err != nil {
-		return Put{}, err
+		return done, err
+	}
+	done.Errors = slices.Concat(problems, misplaced)
+	if o.Run == noRun {
+		for _, a := range kept {
+			done.Errors = append(done.Errors, noItem(a.name()))
+		}
+		return done, nil
 	}
 	put, err := f.putAnnotations(ctx, caller, kept, o)
-	put.Errors = slices.Concat(problems, misplaced, put.Errors)
-	return put, err
+	put.Errors = append(done.Errors, put.Errors...)
+	return Predicted{Put: put, Run: o.Run}, err
 }
 
 // placePredictions finds the items of predictions that name neither an item's
@@ -174,8 +214,9 @@ func chooseItem(items []store.Item, datasets []string, ref string) (store.Item, 
 const jobPredict = "uploadPredictions"
 
 type predictArgs struct {
-	Run     string `json:"run"`
-	Dataset string `json:"dataset"` // that reference ids are of
+	Run     string `json:"run"`             // "" if there was none yet
+	Model   string `json:"model,omitempty"` // whose run it is, then
+	Dataset string `json:"dataset"`         // that reference ids are of
 	Request string `json:"request"`
 	Update  bool   `json:"update"`
 }
@@ -183,14 +224,13 @@ type predictArgs struct {
 // PredictLater asks for a job that adds the predictions of a staged file, one a
 // line; managers only. A place without a dataset takes that of the file.
 func (f *Flow) PredictLater(ctx context.Context, caller remuda.Caller, place PredictionPlace, request string, update bool, trainedSlice string) (job store.Job, err error) {
-	run, err := f.predictionRun(ctx, caller, place, trainedSlice)
-	if err != nil {
+	if err := f.openPlace(ctx, caller, &place, trainedSlice); err != nil {
 		return job, err
 	}
 	datasets := []string{place.Dataset}
 	if place.Dataset == "" {
 		err := f.DB.Read(ctx, caller, func(tx *store.Tx) (err error) {
-			datasets, err = tx.RunDatasets(run)
+			datasets, err = tx.RunDatasets(cmp.Or(place.Run, noRun))
 			return err
 		})
 		if err != nil {
@@ -200,7 +240,7 @@ func (f *Flow) PredictLater(ctx context.Context, caller remuda.Caller, place Pre
 	err = remuda.Errorf(remuda.NotFound, "there is no upload %s", request).WithHint("put the file to its signed URL first")
 	for _, dataset := range datasets {
 		job, err = f.uploadJob(ctx, caller, dataset, request, jobPredict, func(*store.Tx, store.Upload) (any, int64, error) {
-			return predictArgs{Run: run, Dataset: place.Dataset, Request: request, Update: update}, 1, nil
+			return predictArgs{Run: place.Run, Model: place.Model, Dataset: place.Dataset, Request: request, Update: update}, 1, nil
 		})
 		if remuda.CodeOf(err) != remuda.NotFound {
 			break
@@ -214,16 +254,23 @@ func (f *Flow) runPredict(ctx context.Context, run *JobRun) (any, error) {
 	if err := run.Args(&args); err != nil {
 		return nil, err
 	}
-	o := PutOptions{Dataset: args.Dataset, Run: args.Run, Source: store.SourceModel, Update: args.Update}
-	put, total, err := f.putLines(ctx, run, args.Request, func(sent Sent) (Put, error) { return f.putPredictions(ctx, run.Caller, sent, o) })
+	place := PredictionPlace{Dataset: args.Dataset, Model: args.Model, Run: args.Run}
+	put, total, err := f.putLines(ctx, run, args.Request, func(sent Sent) (Put, error) {
+		done, err := f.putPredictions(ctx, run.Caller, place, sent, args.Update)
+		place.Run = done.Run
+		return done.Put, err
+	})
 	if err != nil {
 		return nil, err
 	}
-	result := map[string]any{"prediction_upload": map[string]any{
+	upload := map[string]any{
 		"total": total, "errored": int(total) - put.Processed - put.Ignored, "ignored": put.Ignored,
-		"datasetId": run.Job.Dataset, "modelRunId": args.Run, "processed": put.Processed,
-	}}
-	return result, f.endUpload(ctx, run.Caller, run.Job.Dataset, args.Request)
+		"datasetId": run.Job.Dataset, "processed": put.Processed,
+	}
+	if place.Run != "" {
+		upload["modelRunId"] = place.Run
+	}
+	return map[string]any{"prediction_upload": upload}, f.endUpload(ctx, run.Caller, run.Job.Dataset, args.Request)
 }
 
 // noRun is no run's id: nothing was predicted under it.

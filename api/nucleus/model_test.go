@@ -227,6 +227,44 @@ func TestAnswersOfBatchesAddUp(t *testing.T) {
 	}
 }
 
+func TestPredictionsOfWhichNoneIsKeptMakeNoRun(t *testing.T) {
+	a := newAnnotated(t, "h")
+	model := a.model("m")
+	lost := boxOn("lost", "k", "horse", 1, 2, 3, 4, "")
+	of := "dataset/" + a.dataset + "/model/" + model
+	runs := func() int {
+		return len(a.list("GET", "dataset/"+a.dataset+"/model_runs", ""))
+	}
+	for _, path := range []string{of + "/uploadPredictions", "model/" + model + "/predictions"} {
+		got := a.json("POST", path, predictions(false, lost, `{"labels":["a"],"type":"multicategory","reference_id":"h"}`, `{"type":"box"}`))
+		if errors, _ := got["errors"].([]any); len(errors) != 3 || got["predictions_processed"] != 0.0 || got["model_run_id"] != nil {
+			t.Errorf("%s: %v", path, got)
+		}
+	}
+	staged := func(request, lines string) {
+		t.Helper()
+		if err := a.flow.StageUpload(t.Context(), a.caller.World, a.dataset, request, strings.NewReader(lines)); err != nil {
+			t.Fatal(err)
+		}
+		job := a.json("POST", of+"/uploadPredictions?async=1", `{"requestId":"`+request+`","update":false}`)
+		flowtest.Drain(t, a.flow)
+		if status := a.json("GET", "job/"+job["job_id"].(string), ""); status["status"] != "Completed" {
+			t.Errorf("%s: %v", request, status)
+		}
+	}
+	staged("lost", lost+"\n")
+	if n := runs(); n != 0 {
+		t.Errorf("%d runs of nothing", n)
+	}
+	staged("good", lost+"\n"+boxOn("h", "k", "horse", 1, 2, 3, 4, "")+"\n")
+	if n := runs(); n != 1 {
+		t.Errorf("%d runs once a prediction is kept", n)
+	}
+	if got := a.json("GET", of+"/iloc/0", "")["annotations"].(map[string]any); len(got) != 1 {
+		t.Errorf("kept %v", got)
+	}
+}
+
 func TestPredictionsNameTheirItemInThreeWays(t *testing.T) {
 	a := newAnnotated(t, "h1", "h2")
 	model := a.model("m")

@@ -59,7 +59,7 @@ func uploadPredictions(place placeOf) handler {
 		if at.Dataset != "" {
 			answer["dataset_id"] = at.Dataset
 		}
-		if at.Dataset != "" || at.Run != "" { // else the run is one that nobody knows of
+		if done.Run != "" && (at.Dataset != "" || at.Run != "") { // else there is none, or one that nobody knows of
 			answer["model_run_id"] = done.Run
 		}
 		if len(done.Errors) > 0 {

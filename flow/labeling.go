@@ -22,7 +22,7 @@ func published(tx *store.Tx, before, after store.Task) error {
 			return err
 		}
 	}
-	if after.Kind != label.Real {
+	if after.Kind != label.Real || after.Type != store.ImageAnnotation {
 		return nil
 	}
 	stood, stands := accepted(before.Task), accepted(after.Task)
@@ -86,6 +86,9 @@ func writeBoxes(tx *store.Tx, t store.Task, boxes []label.Box) error {
 		return err
 	}
 	asked := question.Leaves()
+	if err := tx.LockItem(t.Image.Item); err != nil { // before its boxes are read: nobody's change is to be lost, and no answer refused for it
+		return err
+	}
 	item, err := tx.Item(t.Image.Item)
 	if err != nil {
 		return err
@@ -95,20 +98,26 @@ func writeBoxes(tx *store.Tx, t store.Task, boxes []label.Box) error {
 		return err
 	}
 	var want []store.Annotation
-	old := make(map[string]store.Annotation)
+	old, taken := make(map[string]store.Annotation), make(map[string]bool)
 	for _, a := range current[item.ID] {
 		if a.Type != store.TypeBox || !slices.Contains(asked, a.Category) && !ofTask(a, t) {
-			want = append(want, a)
+			want, taken[a.Key] = append(want, a), true
 			continue
 		}
 		old[a.ID], old[a.Key] = a, a
 	}
 	for _, b := range boxes {
-		a, err := boxAnnotation(t, b, old[b.ID])
+		began := old[b.ID]
+		delete(old, began.ID)
+		delete(old, began.Key)
+		a, err := boxAnnotation(t, b, began)
 		if err != nil {
 			return err
 		}
-		want = append(want, a)
+		if taken[a.Key] { // users name boxes as they like, also as another of the item is named
+			a.Key = newUUID()
+		}
+		want, taken[a.Key] = append(want, a), true
 	}
 	caller := tx.Caller
 	defer func() { tx.Caller = caller }()
@@ -135,7 +144,7 @@ func boxAnnotation(t store.Task, b label.Box, old store.Annotation) (store.Annot
 	a := store.Annotation{ID: old.ID, Type: store.TypeBox, Category: b.Category, Key: b.ID, Box: &corners, Source: store.SourceHuman, Crowd: old.Crowd}
 	members := make(map[string]any)
 	if old.ID != "" {
-		a.Key, a.Body = old.Key, old.Body
+		a.Key, a.Task, a.Body = old.Key, old.Task, old.Body
 		if old.Box != nil && *old.Box != corners {
 			a.Body = withoutGeometry(old.Body)
 		}

@@ -3,6 +3,7 @@ package flow
 import (
 	"cmp"
 	"context"
+	"slices"
 
 	"remuda"
 	"remuda/label"
@@ -112,7 +113,7 @@ func (f *Flow) SampleBatch(ctx context.Context, caller remuda.Caller, ref string
 			return err
 		}
 		chosen = label.Sample(ids, n, seed)
-		for _, id := range chosen {
+		for _, id := range slices.Sorted(slices.Values(chosen)) { // in one order, lest two samples wait for each other
 			before, err := tx.LockTask(id)
 			if err != nil {
 				return err

@@ -376,15 +376,17 @@ func activeTime(tx *store.Tx, t store.Task, spans []label.Span) (time.Duration, 
 // idleOf is how long a project's people may look without moving and still be at work.
 func idleOf(p store.Project) time.Duration { return cmp.Or(p.Settings.Idle, label.DefaultIdle) }
 
-// identify gives boxes without an id one.
+// identify gives boxes without an id one, and those that repeat one another.
 func identify(a *label.Answer) {
 	if a == nil {
 		return
 	}
+	taken := make(map[string]bool, len(a.Boxes))
 	for i := range a.Boxes {
-		if a.Boxes[i].ID == "" {
+		if a.Boxes[i].ID == "" || taken[a.Boxes[i].ID] {
 			a.Boxes[i].ID = newUUID()
 		}
+		taken[a.Boxes[i].ID] = true
 	}
 }
 

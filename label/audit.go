@@ -33,14 +33,14 @@ func (t Task) audited(w Work, now time.Time) (Task, []Event) {
 
 // AuditNow audits the task without a lease, as programs do. It is refused while
 // another auditor holds the task. The same word twice counts once, so that it
-// can be sent again.
+// can be sent again, also where a rejection has sent the task back meanwhile.
 func (t Task) AuditNow(p Person, b Batch, s Submission, q Question, now time.Time) (Task, []Event, error) {
+	if s.Answer == nil && t.said(p, s) {
+		return t, nil, nil
+	}
 	if t.Status != Completed {
 		return t, nil, remuda.Errorf(remuda.Invalid, "task %s is %s and has no result to audit", t.ID, t.Status).
 			WithHint("audit it once it is completed")
-	}
-	if last, ok := t.Audit(); ok && last.By == p.ID && last.Verdict == s.Verdict && last.Reason == s.Reason && s.Answer == nil {
-		return t, nil, nil
 	}
 	held, before, err := t.Take(p, b, now)
 	if err != nil {
@@ -53,6 +53,16 @@ func (t Task) AuditNow(p Person, b Batch, s Submission, q Question, now time.Tim
 	}
 	next.Revision = t.Revision + 1
 	return next, append(before, events...), nil
+}
+
+// said reports whether the last word on the task is this person's same verdict.
+func (t Task) said(p Person, s Submission) bool {
+	if len(t.Work) == 0 {
+		return false
+	}
+	last := t.Work[len(t.Work)-1]
+	stands := last.Round == t.Round || s.Verdict == Rejected && last.Round == t.Round-1
+	return stands && last.Stage == Auditing && last.By == p.ID && last.Verdict == s.Verdict && last.Reason == s.Reason
 }
 
 // Sample chooses n of a batch's completed tasks at random to be audited, or all

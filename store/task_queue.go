@@ -4,14 +4,15 @@ import (
 	"remuda/label"
 )
 
-// OwnTasks returns the tasks of the caller's world that a person holds, has a
-// draft of, or that are only for them and wait: at most n of them, pending
-// ones and audits alike.
+// OwnTasks returns the tasks of the caller's world that a person holds, that
+// are only for them and wait, or that wait and they have a draft of: at most n
+// of them, in this order of importance, pending ones and audits alike.
 func (tx *Tx) OwnTasks(person string, n int) ([]Task, error) {
-	ids, err := all(tx, scalar[string], `SELECT id FROM task WHERE holder = $1 AND holder <> ''
-		UNION SELECT id FROM task WHERE only_for = $1 AND only_for <> '' AND status = 'pending'
-		UNION SELECT task FROM draft WHERE person = $1
-		LIMIT $2`, person, limit(n))
+	ids, err := all(tx, scalar[string], `SELECT id FROM (
+		SELECT id, 1 AS place FROM task WHERE holder = $1 AND holder <> '' AND world = $2
+		UNION ALL SELECT id, 2 FROM task WHERE only_for = $1 AND only_for <> '' AND status = 'pending' AND world = $2
+		UNION ALL SELECT t.id, 3 FROM draft d JOIN task t ON t.id = d.task WHERE d.person = $1 AND t.status = 'pending' AND t.world = $2
+		) AS own GROUP BY id ORDER BY MIN(place), id LIMIT $3`, person, tx.Caller.World, limit(n))
 	if err != nil || len(ids) == 0 {
 		return nil, err
 	}

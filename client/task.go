@@ -65,20 +65,3 @@ func (c *Client) changeTask(ctx context.Context, task, verb, why string, safe bo
 func (c *Client) AuditTask(ctx context.Context, task string, a wire.Audit) (wire.Task, error) {
 	return send[wire.Task](ctx, c, http.MethodPost, "/tasks"+id(task)+"/audit", a, a.Answer == nil)
 }
-
-// CallbackFilter chooses callbacks; zero fields choose all.
-type CallbackFilter struct {
-	Batch  string // id
-	Task   string // id
-	Status string // waiting, done or failed
-}
-
-// Callbacks returns a page of what was and will be told to users' addresses, newest first.
-func (c *Client) Callbacks(ctx context.Context, f CallbackFilter, page Page) (wire.Callbacks, error) {
-	return get[wire.Callbacks](ctx, c, "/callbacks", set(set(set(page.query(), "batch", f.Batch), "task", f.Task), "status", f.Status))
-}
-
-// ResendCallback tells of a task as it is now.
-func (c *Client) ResendCallback(ctx context.Context, task string) error {
-	return c.do(ctx, request{method: http.MethodPost, path: "/tasks" + id(task) + "/callback"})
-}

@@ -32,7 +32,7 @@ type NewBatch struct {
 	Project  string // name or id
 	Name     string
 	Kind     label.BatchKind // production if ""
-	Callback string          // URL or mail address; "" for none
+	Callback string          // URL; mail addresses are taken and never told; "" for none
 	Metadata json.RawMessage // an object
 	Plan     *label.Plan     // the project's if nil
 	Groups   []string        // ids of groups or people; nobody else works on it
@@ -63,6 +63,9 @@ func createBatch(tx *store.Tx, n NewBatch) (b store.Batch, err error) {
 		return b, err
 	}
 	if n.Metadata, err = checkMetadata(n.Metadata); err != nil {
+		return b, err
+	}
+	if err := checkCallback("callback", n.Callback); err != nil {
 		return b, err
 	}
 	if n.Kind == "" {

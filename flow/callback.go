@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/hex"
 	"encoding/json"
+	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"remuda"
@@ -29,6 +31,8 @@ type CallbackView struct {
 const (
 	workCallback   = store.WorkCallback
 	callbackHeader = "scale-callback-auth"
+
+	settingCallback = "callback of tasks in " // and the world: the name of a setting
 
 	// Attempts go on for a day: the delays between them add up to 23.8 hours.
 	callbackAttempts = 20
@@ -59,22 +63,87 @@ func callBackTask(tx *store.Tx, t store.Task, b store.Batch, events []label.Even
 	return nil
 }
 
-// callBack adds a callback, if there is an address to call.
-func callBack(tx *store.Tx, c store.Callback) error {
-	if !isWeb(c.URL) {
-		return nil // none, or a mail address: this server sends no mail
+// callBack adds a callback, if there is an address to call: a task's own, else
+// the one that an admin has set for all tasks that name none.
+func callBack(tx *store.Tx, c store.Callback) (err error) {
+	if c.URL == "" && c.Task != "" {
+		c.URL, err = usualCallback(tx)
 	}
-	_, err := tx.AddCallback(workCallback, c)
+	if err != nil || c.URL == "" {
+		return err
+	}
+	if !isWeb(c.URL) {
+		c.Status, c.Answer = store.CallbackFailed, "this server sends no mail: give an address that begins with https:// or http://"
+		if err := tx.SetCallbackOK(c, false); err != nil {
+			return err
+		}
+	}
+	_, err = tx.AddCallback(workCallback, c)
 	return err
 }
 
-// CallbackKey returns what a callback's receiver recognises this server by, in
-// the header scale-callback-auth; managers only.
-func (f *Flow) CallbackKey(ctx context.Context, caller remuda.Caller) (key string, err error) {
-	if err := caller.Need(remuda.Manager); err != nil {
-		return "", err
+// usualCallback returns whom the caller's world tells of tasks that name nobody; "" for nobody.
+func usualCallback(tx *store.Tx) (string, error) {
+	url, err := tx.Setting(settingCallback + string(tx.Caller.World))
+	if remuda.CodeOf(err) == remuda.NotFound {
+		return "", nil
 	}
-	return f.callbackKey(ctx, caller.World)
+	return url, err
+}
+
+// checkCallback refuses what is neither an address of the web nor of mail.
+func checkCallback(name, address string) error {
+	u, err := url.Parse(address)
+	switch {
+	case address == "", err == nil && isWeb(address) && u.Hostname() != "":
+		return nil
+	case len(address) <= maxLogin && strings.Contains(strings.Trim(address, "@"), "@") && !strings.ContainsAny(address, " /:"):
+		return nil // nobody is told there, and the callback will say so
+	}
+	return remuda.Errorf(remuda.Invalid, "Parameter is invalid, reason: %q cannot be %.80q", name, address).WithHint("give an address that begins with https:// or http://")
+}
+
+// CallbackSettings is how a world's receivers of callbacks are found, and how
+// they recognise this server.
+type CallbackSettings struct {
+	URL string // told of tasks that name no address; "" for none
+	Key string // sent in the header scale-callback-auth
+}
+
+// CallbackSettings returns those of the caller's world; managers only.
+func (f *Flow) CallbackSettings(ctx context.Context, caller remuda.Caller) (s CallbackSettings, err error) {
+	if err := caller.Need(remuda.Manager); err != nil {
+		return s, err
+	}
+	if s.Key, err = f.callbackKey(ctx, caller.World); err != nil {
+		return s, err
+	}
+	err = f.DB.Read(ctx, caller, func(tx *store.Tx) error {
+		s.URL, err = usualCallback(tx)
+		return err
+	})
+	return s, err
+}
+
+// SetCallbackURL says who is told of the tasks of the caller's world that name
+// no address, from now on; "" for nobody. Admins only.
+func (f *Flow) SetCallbackURL(ctx context.Context, caller remuda.Caller, address string) (s CallbackSettings, err error) {
+	if err := caller.Need(remuda.Admin); err != nil {
+		return s, err
+	}
+	if err := checkCallback("url", address); err != nil {
+		return s, err
+	}
+	err = f.DB.Write(ctx, caller, func(tx *store.Tx) error {
+		if err := tx.SetSetting(settingCallback+string(caller.World), address); err != nil {
+			return err
+		}
+		return tx.Audit("callback.url", string(caller.World), address)
+	})
+	if err != nil {
+		return s, err
+	}
+	return f.CallbackSettings(ctx, caller)
 }
 
 func (f *Flow) callbackKey(ctx context.Context, world remuda.World) (string, error) {
@@ -183,7 +252,7 @@ func (f *Flow) Callbacks(ctx context.Context, caller remuda.Caller, filter store
 }
 
 // ResendCallback tells of a task as it is now, at once, whatever was told
-// before; managers only. invalid if it has no address.
+// before; managers only. invalid if there is no address of the web to tell.
 func (f *Flow) ResendCallback(ctx context.Context, caller remuda.Caller, ref string) (made store.Callback, err error) {
 	if err := caller.Need(remuda.Manager); err != nil {
 		return made, err
@@ -197,14 +266,20 @@ func (f *Flow) ResendCallback(ctx context.Context, caller remuda.Caller, ref str
 		if err != nil {
 			return err
 		}
-		if !isWeb(t.Callback) {
-			return remuda.Errorf(remuda.Invalid, "task %s has no callback_url", id)
+		to := t.Callback
+		if to == "" {
+			if to, err = usualCallback(tx); err != nil {
+				return err
+			}
+		}
+		if !isWeb(to) {
+			return remuda.Errorf(remuda.Invalid, "task %s has no callback_url that can be told", id).WithHint("set one for all tasks that name none: remuda callback settings --url URL")
 		}
 		event := label.EventCompleted
 		if t.Status == label.Failed {
 			event = label.EventFailed
 		}
-		made, err = tx.AddCallback(workCallback, store.Callback{BatchID: t.BatchID, Task: t.ID, Event: event, URL: t.Callback})
+		made, err = tx.AddCallback(workCallback, store.Callback{BatchID: t.BatchID, Task: t.ID, Event: event, URL: to})
 		return err
 	})
 	return made, err

@@ -20,7 +20,7 @@ type NewTask struct {
 	Metadata       json.RawMessage // an object
 	UniqueID       string          // "" for none
 	Tags           []string
-	Callback       string // URL or mail address; "" for none
+	Callback       string // URL; mail addresses are taken and never told; "" for the one of all such tasks
 	Priority       float64
 	ProjectVersion *int          // that it inherits from; the last one if nil, none if below 0
 	Start          *label.Answer // what people begin from; nil for nothing
@@ -156,11 +156,17 @@ func (to *openedPlace) add(tx *store.Tx, tasks []NewTask) ([]store.Task, error) 
 				return nil, err
 			}
 		}
+		if err := published(tx, store.Task{}, made[i]); err != nil { // of the test world, completed already
+			return nil, err
+		}
 		if err := callBackTask(tx, made[i], to.batch, happened[i]); err != nil {
 			return nil, err
 		}
 	}
-	return made, nil
+	if tx.Caller.World != remuda.Test { // where people work a batch is settled by their work
+		return made, nil
+	}
+	return made, settleBatch(tx, to.batch)
 }
 
 // make fills in a task and says what happened.
@@ -197,6 +203,9 @@ func (to *openedPlace) make(tx *store.Tx, n NewTask, t *store.Task) ([]label.Eve
 	if t.Metadata, err = checkMetadata(n.Metadata); err != nil {
 		return nil, err
 	}
+	if err := checkCallback("callback_url", n.Callback); err != nil {
+		return nil, err
+	}
 	if len(n.UniqueID) > maxUniqueID {
 		return nil, remuda.Errorf(remuda.Invalid, "a unique_id of %d bytes: more than %d", len(n.UniqueID), maxUniqueID)
 	}
@@ -228,8 +237,12 @@ func uniqueTags(tags []string) (kept []string) {
 	return kept
 }
 
-// taskID finds the id of a task by that or by its unique id.
+// taskID finds the id of a task by that or, where there is none, by its unique
+// id: nobody can name a task so that it stands before another.
 func taskID(tx *store.Tx, ref string) (string, error) {
+	if there, err := tx.HasTask(ref); there || err != nil {
+		return ref, err
+	}
 	id, err := tx.TaskIDByUnique(ref)
 	if remuda.CodeOf(err) == remuda.NotFound {
 		return ref, nil
@@ -343,10 +356,9 @@ func keepTask(tx *store.Tx, before store.Task, t *store.Task, events []label.Eve
 			return err
 		}
 	}
-	if err := tx.PutTask(before, *t); err != nil {
+	if err := tx.PutTask(before, t); err != nil {
 		return err
 	}
-	t.UpdatedAt = tx.Now
 	if err := tx.AddEvents(t.ProjectID, t.BatchID, events); err != nil {
 		return err
 	}

@@ -348,7 +348,7 @@ func TestTestWorldCompletesTasksAtOnce(t *testing.T) {
 		if _, err := o.CreateProject(t.Context(), test, flow.NewProject{Name: "cows"}); err != nil {
 			t.Fatal(err)
 		}
-		b, err := o.CreateBatch(t.Context(), test, flow.NewBatch{Project: "cows", Name: "first"})
+		b, err := o.CreateBatch(t.Context(), test, flow.NewBatch{Project: "cows", Name: "first", Callback: "http://calls.test/batch"})
 		if err != nil || b.Status != label.InProgress {
 			t.Fatalf("%s %v", b.Status, err)
 		}
@@ -365,8 +365,14 @@ func TestTestWorldCompletesTasksAtOnce(t *testing.T) {
 		if _, err := o.Task(t.Context(), o.manager, made.ID); remuda.CodeOf(err) != remuda.NotFound {
 			t.Errorf("the live world sees it: %v", err)
 		}
+		if b, err = o.Batch(t.Context(), test, "first"); err != nil || b.Status != label.BatchCompleted {
+			t.Errorf("the batch is %s: %v", b.Status, err)
+		}
+		if _, err := o.CreateTask(t.Context(), test, flow.Place{Batch: "first"}, flow.NewTask{Params: json.RawMessage(boxParams)}); err != nil {
+			t.Errorf("a second task: %v", err)
+		}
 		flowtest.Drain(t, o.Flow)
-		if len(o.told) != 1 {
+		if want := []string{"http://calls.test/ task completed completed", "http://calls.test/batch batch first 2"}; !slices.Equal(o.told, want) {
 			t.Errorf("told %q", o.told)
 		}
 	})
@@ -472,6 +478,12 @@ func TestManagersChangeWhatIsSaidOfTasks(t *testing.T) {
 	}
 	if _, err := o.SetTaskUniqueID(t.Context(), o.manager, made[1].ID, "x"); remuda.CodeOf(err) != remuda.Conflict {
 		t.Errorf("a second x: %v", err)
+	}
+	if _, err := o.SetTaskUniqueID(t.Context(), o.manager, made[1].ID, id); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := o.Task(t.Context(), o.manager, id); err != nil || got.ID != id {
+		t.Errorf("another task's unique_id stands before an id: %v", err)
 	}
 	got, err := o.SetTaskMetadata(t.Context(), o.manager, "x", json.RawMessage(`{"a":1}`))
 	if err != nil || got.ID != id || string(got.Metadata) != `{"a":1}` || !slices.Equal(got.Tags, []string{"b", "a"}) {

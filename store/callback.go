@@ -52,12 +52,17 @@ type CallbackRef struct {
 }
 
 // AddCallback adds a callback with a new id and puts its first attempt into the
-// queue as work of a kind, both when this transaction commits.
+// queue as work of a kind, both when this transaction commits; nothing is
+// queued of one that has failed already.
 func (tx *Tx) AddCallback(kind string, c Callback) (Callback, error) {
-	c.ID, c.World, c.Status, c.NextAt, c.CreatedAt, c.UpdatedAt = tx.NewID("cb"), tx.Caller.World, CallbackWaiting, tx.Now, tx.Now, tx.Now
+	c.ID, c.World, c.CreatedAt, c.UpdatedAt = tx.NewID("cb"), tx.Caller.World, tx.Now, tx.Now
+	next := int64(0)
+	if c.Status != CallbackFailed {
+		c.Status, c.NextAt, next = CallbackWaiting, tx.Now, millis(tx.Now)
+	}
 	_, err := tx.exec("INSERT INTO callback ("+callbackColumns+") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
-		c.ID, c.World, c.BatchID, c.Task, c.Event, c.URL, c.Status, c.Attempts, millis(c.NextAt), c.Answer, millis(c.CreatedAt), millis(c.UpdatedAt))
-	if err != nil {
+		c.ID, c.World, c.BatchID, c.Task, c.Event, c.URL, c.Status, c.Attempts, next, c.Answer, millis(c.CreatedAt), millis(c.UpdatedAt))
+	if err != nil || c.Status == CallbackFailed {
 		return c, err
 	}
 	return c, tx.Enqueue(kind, CallbackRef{c.ID, 1}, time.Time{})

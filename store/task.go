@@ -277,6 +277,12 @@ func (tx *Tx) Tasks(ids []string) ([]Task, error) {
 	return found, err
 }
 
+// HasTask says whether the caller's world has a task.
+func (tx *Tx) HasTask(id string) (bool, error) {
+	n, err := one(tx, "task "+id, scalar[int], "SELECT COUNT(*) FROM task WHERE id = $1 AND world = $2", id, tx.Caller.World)
+	return n > 0, err
+}
+
 // TaskIDByUnique returns the id of the caller's world's task with a unique id.
 func (tx *Tx) TaskIDByUnique(unique string) (string, error) {
 	return one(tx, "task "+unique, scalar[string], "SELECT id FROM task WHERE world = $1 AND unique_id = $2 AND unique_id <> ''", tx.Caller.World, unique)
@@ -291,10 +297,11 @@ func (tx *Tx) LockTask(id string) (Task, error) {
 	return tx.Task(id)
 }
 
-// PutTask writes a task's state and image. before is what was read of it in
-// this transaction; conflict if it has changed since. Where the status or the
-// audits' finding changes the caller has locked the batch.
-func (tx *Tx) PutTask(before, t Task) error {
+// PutTask writes a task's state and image, and sets its times: none is before
+// it was made. before is what was read of it in this transaction; conflict if
+// it has changed since. Where the status or the audits' finding changes the
+// caller has locked the batch.
+func (tx *Tx) PutTask(before Task, t *Task) error {
 	t.UpdatedAt = latest(tx.Now, t.Created)
 	if !t.Completed.IsZero() {
 		t.Completed = latest(t.Completed, t.Created)
@@ -314,10 +321,10 @@ func (tx *Tx) PutTask(before, t Task) error {
 	if _, err := tx.exec("UPDATE task_content SET state = $2 WHERE task = $1", t.ID, state); err != nil {
 		return err
 	}
-	if err := tx.addAttempts(before, t); err != nil {
+	if err := tx.addAttempts(before, *t); err != nil {
 		return err
 	}
-	if err := tx.setDrafts(before, t); err != nil {
+	if err := tx.setDrafts(before, *t); err != nil {
 		return err
 	}
 	if t.Kind != label.Real || before.Status == t.Status && before.Review() == t.Review() {
@@ -370,8 +377,10 @@ func (tx *Tx) SetTaskUniqueID(id, unique string) error {
 	if err := tx.mustBeFree(unique, id); err != nil {
 		return err
 	}
-	_, err := tx.exec("UPDATE task SET unique_id = $2, updated_at = $3 WHERE id = $1", id, unique, millis(tx.Now))
-	return err
+	if _, err := tx.exec("UPDATE task SET unique_id = $2 WHERE id = $1", id, unique); err != nil {
+		return err
+	}
+	return tx.touchTask(id)
 }
 
 // SetTaskTags replaces a task's tags; the caller has locked it.
@@ -389,8 +398,9 @@ func (tx *Tx) SetTaskTags(id string, tags []string) error {
 	return tx.touchTask(id)
 }
 
+// touchTask sets when a task was last changed, which is never before it was made.
 func (tx *Tx) touchTask(id string) error {
-	_, err := tx.exec("UPDATE task SET updated_at = $2 WHERE id = $1", id, millis(tx.Now))
+	_, err := tx.exec("UPDATE task SET updated_at = CASE WHEN created_at > $2 THEN created_at ELSE $2 END WHERE id = $1", id, millis(tx.Now))
 	return err
 }
 

@@ -63,10 +63,10 @@ func TestTaskComesBackAsItWasWritten(t *testing.T) {
 			if next.Task, err = held.Renew(ada.ID, 1, &label.Submission{Active: time.Second}, tx.Now.Add(time.Minute)); err != nil {
 				return err
 			}
-			if err := tx.PutTask(task, next); err != nil {
+			if err := tx.PutTask(task, &next); err != nil {
 				return err
 			}
-			if err := tx.PutTask(task, next); remuda.CodeOf(err) != remuda.Conflict {
+			if err := tx.PutTask(task, &next); remuda.CodeOf(err) != remuda.Conflict {
 				t.Errorf("writing on a stale revision: %v", err)
 			}
 			got, err := tx.Task(task.ID)
@@ -81,6 +81,64 @@ func TestTaskComesBackAsItWasWritten(t *testing.T) {
 				t.Errorf("own tasks: %d", len(own))
 			}
 			return err
+		})
+	})
+}
+
+func TestHeldTaskIsFoundAmongManyDrafts(t *testing.T) {
+	onBoth(t, func(t *testing.T, db *DB) {
+		w := newWorkshop(t, db)
+		write(t, db, func(tx *Tx) error {
+			for range 5 {
+				task, err := w.add(tx, nil)
+				if err != nil {
+					return err
+				}
+				next := task
+				next.Drafts = []label.Draft{{By: "usr_ada", Stage: label.Attempting, Late: true}}
+				if err := tx.PutTask(task, &next); err != nil {
+					return err
+				}
+			}
+			held, err := w.add(tx, func(n *Task) {
+				n.Lease = label.Lease{Number: 1, By: "usr_ada", Until: tx.Now.Add(time.Minute)}
+			})
+			if err != nil {
+				return err
+			}
+			own, err := tx.OwnTasks("usr_ada", 1)
+			if len(own) != 1 || own[0].ID != held.ID {
+				t.Errorf("found %d", len(own))
+			}
+			return err
+		})
+	})
+}
+
+func TestNoTimeOfATaskIsBeforeItWasMade(t *testing.T) {
+	onBoth(t, func(t *testing.T, db *DB) {
+		w := newWorkshop(t, db)
+		write(t, db, func(tx *Tx) error {
+			task, err := w.add(tx, nil)
+			if err != nil {
+				return err
+			}
+			tx.Now = tx.Now.Add(-time.Hour) // as when another machine's clock is behind
+			if err := tx.SetTaskMetadata(task.ID, nil); err != nil {
+				return err
+			}
+			if task, err = tx.Task(task.ID); err != nil {
+				return err
+			}
+			next := task
+			next.Status, next.Completed = label.Completed, tx.Now
+			if err := tx.PutTask(task, &next); err != nil {
+				return err
+			}
+			if task.UpdatedAt.Before(task.Created) || next.UpdatedAt.Before(next.Created) || next.Completed.Before(next.Created) {
+				t.Errorf("made %v, updated %v and %v, completed %v", task.Created, task.UpdatedAt, next.UpdatedAt, next.Completed)
+			}
+			return nil
 		})
 	})
 }
@@ -162,7 +220,7 @@ func TestCountsFollowTheTasks(t *testing.T) {
 			if next.Task, _, err = task.Cancel(manager.User, "", tx.Now); err != nil {
 				return err
 			}
-			if err := tx.PutTask(task, next); err != nil {
+			if err := tx.PutTask(task, &next); err != nil {
 				return err
 			}
 			counts, err := tx.BatchCounts(w.batch.ID)

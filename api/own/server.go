@@ -36,7 +36,7 @@ func New(s Server) (*Server, error) {
 	for _, routes := range []func(*Server){
 		(*Server).sessionRoutes, (*Server).datasetRoutes, (*Server).itemRoutes, (*Server).uploadRoutes, (*Server).annotationRoutes,
 		(*Server).labelRoutes, (*Server).sliceRoutes, (*Server).modelRoutes, (*Server).evaluationRoutes, (*Server).taxonomyRoutes, (*Server).jobRoutes, (*Server).userRoutes, (*Server).keyRoutes, (*Server).auditRoutes,
-		(*Server).projectRoutes, (*Server).batchRoutes, (*Server).taskRoutes, (*Server).workRoutes, (*Server).qualityRoutes, (*Server).reportRoutes,
+		(*Server).projectRoutes, (*Server).batchRoutes, (*Server).taskRoutes, (*Server).callbackRoutes, (*Server).workRoutes, (*Server).qualityRoutes, (*Server).reportRoutes,
 	} {
 		routes(&s)
 	}

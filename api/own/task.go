@@ -41,11 +41,6 @@ func (s *Server) taskRoutes() {
 	handle(s, route{
 		at: "POST /tasks/{task}/audit", id: "auditTask", summary: "Audit a result without a lease, as programs do", about: "The same word twice counts once. Refused while another auditor holds the task.",
 	}, s.auditTask)
-	handle(s, route{at: "GET /callbacks", id: "listCallbacks", summary: "What was and will be told to users' addresses", about: "Newest first."}, s.callbacks)
-	act(s, route{at: "POST /tasks/{task}/callback", id: "resendCallback", summary: "Tell of a task as it is now"}, func(ctx context.Context, c *call, in *OfTask) error {
-		_, err := s.Flow.ResendCallback(ctx, c.caller, in.Task)
-		return err
-	})
 }
 
 // changeTaskRoute adds a route by which a manager changes a task for a reason.
@@ -166,26 +161,4 @@ func (s *Server) auditTask(ctx context.Context, c *call, in *struct {
 		return out, err
 	}
 	return s.wireTask(ctx, t)
-}
-
-func (s *Server) callbacks(ctx context.Context, c *call, in *struct {
-	Paging
-	Batch  string `query:"batch" doc:"Only those of this batch: id."`
-	Task   string `query:"task" doc:"Only those of this task: id."`
-	Status string `query:"status" enum:"waiting,done,failed"`
-},
-) (out wire.Callbacks, err error) {
-	f := store.CallbackFilter{BatchID: in.Batch, Task: in.Task, Status: store.CallbackStatus(in.Status), Before: in.Cursor, Limit: in.Limit + 1}
-	found, err := s.Flow.Callbacks(ctx, c.caller, f)
-	page, more := cut(found, in.Limit)
-	out.Callbacks = list(page, func(b store.Callback) wire.Callback {
-		return wire.Callback{
-			ID: b.ID, Batch: b.BatchID, Task: b.Task, Event: string(b.Event), URL: b.URL, Status: string(b.Status), Attempts: b.Attempts, NextAt: momentOf(b.NextAt),
-			Answer: b.Answer, CreatedAt: wire.NewTime(b.CreatedAt), UpdatedAt: wire.NewTime(b.UpdatedAt),
-		}
-	})
-	if more {
-		out.Next = page[len(page)-1].ID
-	}
-	return out, err
 }

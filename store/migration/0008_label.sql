@@ -88,6 +88,7 @@ CREATE INDEX task_holder ON task (holder) WHERE holder <> '';
 CREATE UNIQUE INDEX task_unique ON task (world, unique_id) WHERE unique_id <> '';
 CREATE INDEX task_item ON task (item) WHERE item <> '';
 CREATE INDEX task_blob ON task (blob) WHERE blob <> '';
+CREATE INDEX task_made ON task (world, id) WHERE kind = ''; -- narrow: it counts half a million in a tenth of a second
 CREATE INDEX task_walk ON task (world, id, status, type, review, project, batch, updated_at, completed_at) WHERE kind = '';
 CREATE INDEX task_status ON task (world, status, id) WHERE kind = '';
 CREATE INDEX task_type ON task (world, type, id) WHERE kind = '';

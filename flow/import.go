@@ -62,7 +62,11 @@ func (f *Flow) ImportLabels(ctx context.Context, caller remuda.Caller, dataset s
 			}
 		}
 	}
-	return done, im.flush(ctx)
+	if err := im.flush(ctx); err != nil {
+		return done, err
+	}
+	f.countGrown(ctx)
+	return done, nil
 }
 
 func categoriesByID(categories []remuda.Category) (map[int64]string, error) {

@@ -108,7 +108,15 @@ func (f *Flow) runJob(ctx context.Context, args json.RawMessage, handler JobHand
 	if err != nil && passing(err) {
 		return err
 	}
+	f.countGrown(ctx)
 	return errors.Join(f.endJob(ctx, run, result, err), err)
+}
+
+// countGrown brings the database's statistics up to date after work that may have added a lot.
+func (f *Flow) countGrown(ctx context.Context) {
+	if err := f.DB.CountGrown(ctx); err != nil && f.Log != nil {
+		f.Log.WarnContext(ctx, "bring the statistics up to date", "error", err)
+	}
 }
 
 // passing says whether trying again may help.

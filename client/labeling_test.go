@@ -354,7 +354,16 @@ func (l *labeled) callManaged() {
 	if err := l.ResendCallback(ctx, task); remuda.CodeOf(err) != remuda.Invalid {
 		t.Errorf("a callback without an address: %v", err)
 	}
-	must[wire.Callbacks](t)(l.Callbacks(ctx, client.CallbackFilter{Task: task}, client.Page{}))
+	if s := must[wire.CallbackSettings](t)(l.SetCallbackURL(ctx, "http://calls.test/")); s.URL != "http://calls.test/" || s.Key == "" {
+		t.Errorf("settings: %+v", s)
+	}
+	if err := l.ResendCallback(ctx, task); err != nil {
+		t.Error(err)
+	}
+	if got := must[wire.Callbacks](t)(l.Callbacks(ctx, client.CallbackFilter{Task: task}, client.Page{})); len(got.Callbacks) == 0 || got.Callbacks[0].URL != "http://calls.test/" {
+		t.Errorf("callbacks: %+v", got)
+	}
+	must[wire.CallbackSettings](t)(l.CallbackSettings(ctx))
 	flowtest.Drain(t, l.flow)
 }
 

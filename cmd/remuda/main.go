@@ -39,30 +39,31 @@ type Main struct {
 // cli is the command line. Settings that come from the environment stand here
 // and nowhere else.
 type cli struct {
-	Train   trainCmd   `cmd:"" help:"Train a detector on labeled images."`
-	Eval    evalCmd    `cmd:"" help:"Score a model, or a file of predictions, on labeled images."`
-	Predict predictCmd `cmd:"" help:"Find objects on images."`
-	Compare compareCmd `cmd:"" help:"Compare two evaluations of the same images."`
-	Curve   curveCmd   `cmd:"" help:"Train on growing parts of the data and show how much more labels would bring."`
-	Convert convertCmd `cmd:"" help:"Convert label files between COCO, Pascal VOC and YOLO."`
-	Serve   serveCmd   `cmd:"" help:"Serve datasets, labels and models to people and programs."`
-	Worker  workerCmd  `cmd:"" help:"Carry out a server's jobs on another machine."`
-	User    userCmd    `cmd:"" help:"Add, list and change a server's users, on its own machine."`
-	Key     keyCmd     `cmd:"" help:"Make, list and revoke a server's API keys, on its own machine."`
-	Backup  backupCmd  `cmd:"" help:"Write all that a server holds into one file, while it runs."`
-	Restore restoreCmd `cmd:"" help:"Fill an empty server with a backup."`
-	Login   loginCmd   `cmd:"" help:"Log in to a server, for the commands that follow."`
-	Logout  logoutCmd  `cmd:"" help:"Log out of a server."`
-	Dataset datasetCmd `cmd:"" help:"Make, fill, look at and export datasets on a server."`
-	Slice   sliceCmd   `cmd:"" help:"Make, look at, freeze and export slices on a server."`
-	Project projectCmd `cmd:"" help:"Say what people draw and how, and who does, on a server."`
-	Batch   batchCmd   `cmd:"" help:"Give people images to draw on, and see how well they do and what it costs."`
-	Task    taskCmd    `cmd:"" help:"Look at single tasks, and have them drawn anew."`
-	Weights weightsCmd `cmd:"" help:"Show and download pre-trained weights."`
-	Engine  engineCmd  `cmd:"" help:"Build the engine that trains and predicts."`
-	Doctor  doctorCmd  `cmd:"" help:"Show what was found on this machine."`
-	Version versionCmd `cmd:"" help:"Show the version."`
-	Work    workCmd    `cmd:"" hidden:"" help:"Carry out a spec from standard input."`
+	Train    trainCmd    `cmd:"" help:"Train a detector on labeled images."`
+	Eval     evalCmd     `cmd:"" help:"Score a model, or a file of predictions, on labeled images."`
+	Predict  predictCmd  `cmd:"" help:"Find objects on images."`
+	Compare  compareCmd  `cmd:"" help:"Compare two evaluations of the same images."`
+	Curve    curveCmd    `cmd:"" help:"Train on growing parts of the data and show how much more labels would bring."`
+	Convert  convertCmd  `cmd:"" help:"Convert label files between COCO, Pascal VOC and YOLO."`
+	Serve    serveCmd    `cmd:"" help:"Serve datasets, labels and models to people and programs."`
+	Worker   workerCmd   `cmd:"" help:"Carry out a server's jobs on another machine."`
+	User     userCmd     `cmd:"" help:"Add, list and change a server's users, on its own machine."`
+	Key      keyCmd      `cmd:"" help:"Make, list and revoke a server's API keys, on its own machine."`
+	Backup   backupCmd   `cmd:"" help:"Write all that a server holds into one file, while it runs."`
+	Restore  restoreCmd  `cmd:"" help:"Fill an empty server with a backup."`
+	Login    loginCmd    `cmd:"" help:"Log in to a server, for the commands that follow."`
+	Logout   logoutCmd   `cmd:"" help:"Log out of a server."`
+	Dataset  datasetCmd  `cmd:"" help:"Make, fill, look at and export datasets on a server."`
+	Slice    sliceCmd    `cmd:"" help:"Make, look at, freeze and export slices on a server."`
+	Project  projectCmd  `cmd:"" help:"Say what people draw and how, and who does, on a server."`
+	Batch    batchCmd    `cmd:"" help:"Give people images to draw on, and see how well they do and what it costs."`
+	Task     taskCmd     `cmd:"" help:"Look at single tasks, and have them drawn anew."`
+	Callback callbackCmd `cmd:"" help:"See what programs were told of tasks and batches, and say who is told."`
+	Weights  weightsCmd  `cmd:"" help:"Show and download pre-trained weights."`
+	Engine   engineCmd   `cmd:"" help:"Build the engine that trains and predicts."`
+	Doctor   doctorCmd   `cmd:"" help:"Show what was found on this machine."`
+	Version  versionCmd  `cmd:"" help:"Show the version."`
+	Work     workCmd     `cmd:"" hidden:"" help:"Carry out a spec from standard input."`
 
 	Cache      string `help:"Folder of downloaded weights and the built engine (default: remuda in the user's cache)." env:"REMUDA_CACHE" placeholder:"DIR"`
 	Torch      string `help:"Folder of libtorch (default: python3's torch, then the system's)." env:"REMUDA_TORCH" placeholder:"DIR"`

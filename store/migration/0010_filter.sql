@@ -1,0 +1,5 @@
+-- Items by the ranges of all their boxes, of which rare ones are looked for:
+-- PostgreSQL finds them in this index without the table, whose rows of one kind
+-- lie far apart. SQLite's table is in such an order by itself.
+-- postgres:CREATE INDEX box_group_all ON box_group (dataset, prediction, item) INCLUDE (n, area_min, area_max, width_min, width_max, height_min, height_max,
+-- postgres:  aspect_min, aspect_max, confidence_min, confidence_max, created_min, created_max, updated_min, updated_max) WHERE name = '';

@@ -17,7 +17,7 @@ import (
 
 // environment returns the Python of a virtual environment that
 // script/bootstrap --tests makes.
-func environment(t *testing.T, name string) string {
+func environment(t testing.TB, name string) string {
 	t.Helper()
 	if os.Getenv("REMUDA_SKIP_CONTRACT") == "1" {
 		t.Skip("REMUDA_SKIP_CONTRACT=1")
@@ -99,7 +99,7 @@ func serve(t *testing.T, p servertest.Program, place ...string) site {
 }
 
 // metrics returns what the server counts.
-func (s site) metrics(t *testing.T) string {
+func (s site) metrics(t testing.TB) string {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL+"/metrics", nil)
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 
 // serveScale starts a server and returns it with what the labeling API's client
 // finds in its environment.
-func serveScale(t *testing.T, p servertest.Program, place ...string) site {
+func serveScale(t testing.TB, p servertest.Program, place ...string) site {
 	t.Helper()
 	live, test := p.Key(t, place, "contract"), p.Key(t, place, "contract", "--test")
 	admin := p.Key(t, place, "metrics", "--role", "admin")

@@ -49,7 +49,7 @@ func (c *Client) Batch(ctx context.Context, batch string) (wire.Batch, error) {
 	return get[wire.Batch](ctx, c, "/batches"+id(batch), nil)
 }
 
-// ChangeBatch changes a batch's plan, people or metadata; what is left out stays.
+// ChangeBatch changes a batch's plan, people, callback or metadata; what is left out stays.
 func (c *Client) ChangeBatch(ctx context.Context, batch string, change wire.BatchChange) (wire.Batch, error) {
 	return send[wire.Batch](ctx, c, http.MethodPatch, "/batches"+id(batch), change, true)
 }

@@ -233,49 +233,66 @@ func (f *Flow) ReopenBatch(ctx context.Context, caller remuda.Caller, ref, why s
 	})
 }
 
-// SetBatchMetadata replaces a batch's metadata.
-func (f *Flow) SetBatchMetadata(ctx context.Context, caller remuda.Caller, ref string, metadata json.RawMessage) (BatchView, error) {
-	return f.changeBatch(ctx, caller, ref, func(_ *store.Tx, b *store.Batch, _ label.Counts) (_ []label.Event, err error) {
-		b.Metadata, err = checkMetadata(metadata)
-		return nil, err
-	})
+// BatchChange changes a batch; nil fields stay.
+type BatchChange struct {
+	Plan     *label.Plan // for tasks that are made from now on
+	Groups   *[]string   // who works on it: groups of its project by name or id, people by login; none: everyone of the project
+	Callback *string     // URL; "" for none
+	Metadata json.RawMessage
 }
 
-// SetBatchPlan gives a batch another plan, which holds for tasks that are made
-// from now on.
-func (f *Flow) SetBatchPlan(ctx context.Context, caller remuda.Caller, ref string, plan label.Plan) (BatchView, error) {
-	return f.changeBatch(ctx, caller, ref, func(_ *store.Tx, b *store.Batch, _ label.Counts) ([]label.Event, error) {
-		b.Plan = plan.WithDefaults()
-		b.Revision++
-		return nil, b.Plan.Validate()
-	})
-}
-
-// AssignBatch says who works on a batch: groups of its project by name or id,
-// and people by login; nobody named means everyone of the project. In the
-// caller's world only those see its tasks, managers too.
-func (f *Flow) AssignBatch(ctx context.Context, caller remuda.Caller, ref string, groups []string) (BatchView, error) {
-	return f.changeBatch(ctx, caller, ref, func(tx *store.Tx, b *store.Batch, _ label.Counts) ([]label.Event, error) {
-		known, err := tx.Groups(b.ProjectID)
-		if err != nil {
-			return nil, err
+// ChangeBatch carries out a change of a batch, all of it or nothing; managers
+// only. Of a batch with groups only those see the tasks, managers too.
+func (f *Flow) ChangeBatch(ctx context.Context, caller remuda.Caller, ref string, c BatchChange) (BatchView, error) {
+	return f.changeBatch(ctx, caller, ref, func(tx *store.Tx, b *store.Batch, _ label.Counts) (_ []label.Event, err error) {
+		if c.Plan != nil {
+			if b.Plan = c.Plan.WithDefaults(); b.Plan.Validate() != nil {
+				return nil, b.Plan.Validate()
+			}
 		}
-		b.Groups = []string{}
-		for _, name := range groups {
-			at := slices.IndexFunc(known, func(g store.Group) bool { return g.Name == name || g.ID == name })
-			if at >= 0 {
-				b.Groups = append(b.Groups, known[at].ID)
-				continue
+		if c.Groups != nil {
+			if b.Groups, err = groupIDs(tx, *b, *c.Groups); err != nil {
+				return nil, err
 			}
-			u, err := findUser(tx, name)
-			if err != nil {
-				return nil, remuda.Errorf(remuda.Invalid, "project %q has no group %q, and no user has that login", b.Project, name)
+		}
+		if c.Callback != nil {
+			if err := checkCallback("callback", *c.Callback); err != nil {
+				return nil, err
 			}
-			b.Groups = append(b.Groups, u.ID)
+			b.Callback = *c.Callback
+		}
+		if c.Metadata != nil {
+			if b.Metadata, err = checkMetadata(c.Metadata); err != nil {
+				return nil, err
+			}
 		}
 		b.Revision++
 		return nil, nil
 	})
+}
+
+// groupIDs finds groups of a batch's project by name or id, and people by login.
+func groupIDs(tx *store.Tx, b store.Batch, names []string) ([]string, error) {
+	known, err := tx.Groups(b.ProjectID)
+	if err != nil {
+		return nil, err
+	}
+	ids := []string{}
+	for _, name := range names {
+		if at := slices.IndexFunc(known, func(g store.Group) bool { return g.Name == name || g.ID == name }); at >= 0 {
+			ids = append(ids, known[at].ID)
+			continue
+		}
+		u, err := findUser(tx, name)
+		if remuda.CodeOf(err) == remuda.NotFound {
+			return nil, remuda.Errorf(remuda.Invalid, "project %q has no group %q, and no user has that login", b.Project, name)
+		}
+		if err != nil {
+			return nil, err
+		}
+		ids = append(ids, u.ID)
+	}
+	return ids, nil
 }
 
 // RankBatches puts the batches that aren't completed in an order, given by

@@ -26,14 +26,7 @@ func (f *Flow) BatchCosts(ctx context.Context, caller remuda.Caller, ref string)
 
 // ProjectCosts returns what the work on all batches of a project took; managers only.
 func (f *Flow) ProjectCosts(ctx context.Context, caller remuda.Caller, ref string) (c Costs, err error) {
-	if err := caller.Need(remuda.Manager); err != nil {
-		return c, err
-	}
-	err = f.DB.Read(ctx, caller, func(tx *store.Tx) error {
-		p, err := findProject(tx, ref)
-		if err != nil {
-			return err
-		}
+	err = f.readProject(ctx, caller, remuda.Manager, ref, func(tx *store.Tx, p store.Project) (err error) {
 		c, err = costs(tx, p, func(do func(store.Task) error) error { return eachProjectTask(tx, p, do) })
 		return err
 	})

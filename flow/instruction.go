@@ -68,15 +68,8 @@ func GuideOf(v store.ProjectVersion) (g Guide, err error) {
 // Guides returns all versions of a project's instruction and taxonomy, oldest
 // first; reviewers. There is none before the first was written.
 func (f *Flow) Guides(ctx context.Context, caller remuda.Caller, ref string) (found []Guide, err error) {
-	if err := caller.Need(remuda.Reviewer); err != nil {
-		return nil, err
-	}
-	err = f.DB.Read(ctx, caller, func(tx *store.Tx) error {
+	err = f.readProject(ctx, caller, remuda.Reviewer, ref, func(tx *store.Tx, p store.Project) error {
 		found = nil
-		p, err := findProject(tx, ref)
-		if err != nil {
-			return err
-		}
 		versions, err := tx.ProjectVersions(p.ID)
 		if err != nil {
 			return err
@@ -109,6 +102,9 @@ func (f *Flow) ReviseInstruction(ctx context.Context, caller remuda.Caller, ref 
 		}
 		if _, err := old.Revise(base, text, examples, x, caller.Author(), tx.Now); err != nil {
 			return nil, nil, err
+		}
+		if old.Version > 0 && old.Text == text && sameExamples(old.Examples, examples) {
+			return nil, nil, nil
 		}
 		if err := knownImages(tx, examples); err != nil {
 			return nil, nil, err
@@ -202,14 +198,23 @@ func changed(v store.ProjectVersion, change func(Params) (Params, error)) (json.
 // ReviseTaxonomy makes the next version of a project's taxonomy, and says which
 // tasks' results it outdated and why, by their ids; managers only. base is the
 // version that the change was made on, 0 for the first: conflict if there is a
-// newer one. The tasks stay as they are: to label some of them again is another act.
+// newer one. The tasks stay as they are: to label some of them again is another
+// act. Saying the same again changes nothing.
 func (f *Flow) ReviseTaxonomy(ctx context.Context, caller remuda.Caller, ref string, base int, x label.Taxonomy) (g Guide, outdated []Outdated, err error) {
 	view, err := f.revise(ctx, caller, ref, func(_ *store.Tx, last store.ProjectVersion) (json.RawMessage, []label.Example, error) {
 		if base != last.Taxonomy {
 			return nil, nil, remuda.Errorf(remuda.Conflict, "the taxonomy has changed since it was read (version %d, now %d)", base, last.Taxonomy).
 				WithHint("read it again and put your change into it")
 		}
-		params, err := changed(last, func(p Params) (Params, error) { return p.WithTaxonomy(x) })
+		same := false
+		params, err := changed(last, func(p Params) (Params, error) {
+			next, err := p.WithTaxonomy(x)
+			same = err == nil && last.Taxonomy > 0 && next.same(p, paramGeometries, paramAttributes)
+			return next, err
+		})
+		if same {
+			return nil, nil, nil
+		}
 		return params, last.Examples, err
 	})
 	if err != nil {
@@ -231,15 +236,8 @@ type Outdated struct {
 // Outdated returns a project's completed tasks that its newest taxonomy
 // outdated, by id; managers only.
 func (f *Flow) Outdated(ctx context.Context, caller remuda.Caller, ref string) (found []Outdated, err error) {
-	if err := caller.Need(remuda.Manager); err != nil {
-		return nil, err
-	}
-	err = f.DB.Read(ctx, caller, func(tx *store.Tx) error {
+	err = f.readProject(ctx, caller, remuda.Manager, ref, func(tx *store.Tx, p store.Project) error {
 		found = nil
-		p, err := findProject(tx, ref)
-		if err != nil {
-			return err
-		}
 		versions, newest, err := taxonomies(tx, p.ID)
 		if err != nil || len(versions) < 2 {
 			return err

@@ -161,14 +161,9 @@ func sameExamples(a, b []label.Example) bool {
 
 // Project returns a project of the caller's world, by name or id.
 func (f *Flow) Project(ctx context.Context, caller remuda.Caller, ref string) (view ProjectView, err error) {
-	if err := caller.Need(remuda.Reviewer); err != nil {
-		return view, err
-	}
-	err = f.DB.Read(ctx, caller, func(tx *store.Tx) (err error) {
-		if view.Project, err = findProject(tx, ref); err != nil {
-			return err
-		}
-		view.Versions, err = tx.ProjectVersions(view.ID)
+	err = f.readProject(ctx, caller, remuda.Reviewer, ref, func(tx *store.Tx, p store.Project) (err error) {
+		view.Project = p
+		view.Versions, err = tx.ProjectVersions(p.ID)
 		return err
 	})
 	return view, err
@@ -198,11 +193,28 @@ func (f *Flow) Projects(ctx context.Context, caller remuda.Caller) (views []Proj
 	return views, err
 }
 
+// readProject hands a project, by name or id, to do; people of a role.
+func (f *Flow) readProject(ctx context.Context, caller remuda.Caller, role remuda.Role, ref string, do func(*store.Tx, store.Project) error) error {
+	if err := caller.Need(role); err != nil {
+		return err
+	}
+	return f.DB.Read(ctx, caller, func(tx *store.Tx) error {
+		p, err := findProject(tx, ref)
+		if err != nil {
+			return err
+		}
+		return do(tx, p)
+	})
+}
+
 // SetParams adds a version of a project's params; managers only. With patch what
 // they don't name stays as it was, else they replace all. Examples of the
 // instruction stay.
 func (f *Flow) SetParams(ctx context.Context, caller remuda.Caller, ref string, text json.RawMessage, patch bool) (ProjectView, error) {
 	return f.revise(ctx, caller, ref, func(_ *store.Tx, last store.ProjectVersion) (json.RawMessage, []label.Example, error) {
+		if len(text) == 0 {
+			text = json.RawMessage("{}")
+		}
 		if !patch {
 			return text, last.Examples, nil
 		}
@@ -220,7 +232,7 @@ func (f *Flow) SetParams(ctx context.Context, caller remuda.Caller, ref string, 
 }
 
 // revise adds the version of a project that change makes of its last one, the
-// zero one if there is none; managers only.
+// zero one if there is none; no params are no change. Managers only.
 func (f *Flow) revise(ctx context.Context, caller remuda.Caller, ref string, change func(*store.Tx, store.ProjectVersion) (json.RawMessage, []label.Example, error)) (view ProjectView, err error) {
 	if err := caller.Need(remuda.Manager); err != nil {
 		return view, err
@@ -237,11 +249,10 @@ func (f *Flow) revise(ctx context.Context, caller remuda.Caller, ref string, cha
 		if err != nil {
 			return err
 		}
-		if len(text) == 0 {
-			text = json.RawMessage("{}")
-		}
-		if _, err := addVersion(tx, view.Project, text, examples); err != nil {
-			return err
+		if len(text) > 0 {
+			if _, err := addVersion(tx, view.Project, text, examples); err != nil {
+				return err
+			}
 		}
 		view.Versions, err = tx.ProjectVersions(view.ID)
 		return err

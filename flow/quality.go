@@ -175,15 +175,8 @@ type QualityUse struct {
 // QualityTasks returns a project's quality tasks, retired ones too, and how
 // people did on them; managers only.
 func (f *Flow) QualityTasks(ctx context.Context, caller remuda.Caller, ref string) (found []QualityUse, err error) {
-	if err := caller.Need(remuda.Manager); err != nil {
-		return nil, err
-	}
-	err = f.DB.Read(ctx, caller, func(tx *store.Tx) error {
+	err = f.readProject(ctx, caller, remuda.Manager, ref, func(tx *store.Tx, p store.Project) error {
 		found = nil
-		p, err := findProject(tx, ref)
-		if err != nil {
-			return err
-		}
 		versions, newest, err := taxonomies(tx, p.ID)
 		if err != nil {
 			return err
@@ -239,14 +232,7 @@ type Standing struct {
 
 // Standings returns how a project's people do, by login; managers only.
 func (f *Flow) Standings(ctx context.Context, caller remuda.Caller, ref string) (found []Standing, err error) {
-	if err := caller.Need(remuda.Manager); err != nil {
-		return nil, err
-	}
-	err = f.DB.Read(ctx, caller, func(tx *store.Tx) error {
-		p, err := findProject(tx, ref)
-		if err != nil {
-			return err
-		}
+	err = f.readProject(ctx, caller, remuda.Manager, ref, func(tx *store.Tx, p store.Project) error {
 		found, err = standings(tx, p, "")
 		return err
 	})
@@ -294,18 +280,38 @@ func standings(tx *store.Tx, p store.Project, person string) (found []Standing, 
 	return found, nil
 }
 
-// names returns what people are called in reports: by login, or by id where
-// they are no users.
+// names returns what people are called in reports: by login, or by the name of
+// the API key that they are.
 func names(tx *store.Tx) (func(id string) string, error) {
 	users, err := tx.Users()
 	if err != nil {
 		return nil, err
 	}
-	logins := make(map[string]string, len(users))
-	for _, u := range users {
-		logins[u.ID] = u.Login
+	keys, err := tx.Keys("")
+	if err != nil {
+		return nil, err
 	}
-	return func(id string) string { return cmp.Or(logins[id], id) }, nil
+	known := make(map[string]string, len(users)+len(keys))
+	for _, u := range users {
+		known[u.ID] = u.Login
+	}
+	for _, k := range keys {
+		known[k.ID] = "key " + k.Name
+	}
+	return func(id string) string { return cmp.Or(known[id], id) }, nil
+}
+
+// Names returns what people are called, by their ids or those of their API
+// keys; reviewers.
+func (f *Flow) Names(ctx context.Context, caller remuda.Caller) (name func(id string) string, err error) {
+	if err := caller.Need(remuda.Reviewer); err != nil {
+		return nil, err
+	}
+	err = f.DB.Read(ctx, caller, func(tx *store.Tx) error {
+		name, err = names(tx)
+		return err
+	})
+	return name, err
 }
 
 // Notices returns where the caller is paused, and why, for them to read.

@@ -184,14 +184,7 @@ func (f *Flow) Assign(ctx context.Context, caller remuda.Caller, logins, project
 
 // Groups returns the groups of a project, by name; managers only.
 func (f *Flow) Groups(ctx context.Context, caller remuda.Caller, project string) (found []store.Group, err error) {
-	if err := caller.Need(remuda.Manager); err != nil {
-		return nil, err
-	}
-	err = f.DB.Read(ctx, caller, func(tx *store.Tx) error {
-		p, err := findProject(tx, project)
-		if err != nil {
-			return err
-		}
+	err = f.readProject(ctx, caller, remuda.Manager, project, func(tx *store.Tx, p store.Project) error {
 		found, err = tx.Groups(p.ID)
 		return err
 	})

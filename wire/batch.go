@@ -67,6 +67,7 @@ type SlicedBatch struct {
 type BatchChange struct {
 	Plan     *Plan           `json:"plan,omitempty" doc:"For tasks that are made from now on."`
 	Groups   *[]string       `json:"groups,omitempty" doc:"Groups of the project by name or id, people by login; none: everyone in the project."`
+	Callback *string         `json:"callback,omitempty" doc:"URL that is told when the batch is completed; empty for none."`
 	Metadata json.RawMessage `json:"metadata,omitempty" doc:"An object that replaces the old one."`
 }
 

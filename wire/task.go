@@ -37,6 +37,7 @@ type Task struct {
 	Width       int             `json:"width,omitempty" doc:"Pixels of the upright image."`
 	Height      int             `json:"height,omitempty"`
 	Holder      string          `json:"holder,omitempty" doc:"Who has it now: id."`
+	HolderName  string          `json:"holder_name,omitempty" doc:"Login, or the name of an API key; absent in lists."`
 	LeaseUntil  Time            `json:"lease_until,omitempty" format:"date-time"`
 	Flag        string          `json:"flag,omitempty" doc:"Why it is set aside for a manager."`
 	Note        string          `json:"note,omitempty" doc:"A manager's word to whoever does it next."`
@@ -60,6 +61,7 @@ type Task struct {
 type Work struct {
 	Stage         string     `json:"stage" enum:"attempt,review,audit"`
 	By            string     `json:"by" doc:"Id."`
+	Name          string     `json:"name,omitempty" doc:"Of who that is: login, or the name of an API key."`
 	Round         int        `json:"round"`
 	Since         Time       `json:"since" format:"date-time"`
 	At            Time       `json:"at" format:"date-time"`
@@ -95,6 +97,7 @@ type TaskEvent struct {
 	Kind    string `json:"kind"`
 	At      Time   `json:"at" format:"date-time"`
 	By      string `json:"by,omitempty" doc:"Id of who did it; absent for the server."`
+	Name    string `json:"name,omitempty" doc:"Of who did it: login, or the name of an API key."`
 	Task    string `json:"task,omitempty"`
 	Batch   string `json:"batch,omitempty"`
 	Person  string `json:"person,omitempty" doc:"To whom it happened, where that is someone else."`

@@ -39,7 +39,7 @@ func (s *Server) batchRoutes() {
 		b, err := s.Flow.Batch(ctx, c.caller, in.Batch)
 		return wireBatch(b), err
 	})
-	handle(s, route{at: "PATCH /batches/{batch}", id: "changeBatch", summary: "Change a batch's plan, people or metadata"}, s.changeBatch)
+	handle(s, route{at: "PATCH /batches/{batch}", id: "changeBatch", summary: "Change a batch's plan, people, callback or metadata"}, s.changeBatch)
 	handle(s, route{at: "GET /batches/{batch}/advice", id: "getAdvice", summary: "What a careful manager would do before people begin", about: "It keeps nobody from finalizing."}, func(ctx context.Context, c *call, in *OfBatch) (wire.Advice, error) {
 		advice, err := s.Flow.BatchAdvice(ctx, c.caller, in.Batch)
 		return wire.Advice{Advice: texts(advice)}, err
@@ -102,23 +102,12 @@ func (s *Server) changeBatch(ctx context.Context, c *call, in *struct {
 	OfBatch
 	Body wire.BatchChange
 },
-) (out wire.Batch, err error) {
-	var b flow.BatchView
-	if b, err = s.Flow.Batch(ctx, c.caller, in.Batch); err != nil {
-		return out, err
-	}
+) (wire.Batch, error) {
+	change := flow.BatchChange{Groups: in.Body.Groups, Callback: in.Body.Callback, Metadata: in.Body.Metadata}
 	if in.Body.Plan != nil {
-		if b, err = s.Flow.SetBatchPlan(ctx, c.caller, in.Batch, planOf(*in.Body.Plan)); err != nil {
-			return out, err
-		}
+		plan := planOf(*in.Body.Plan)
+		change.Plan = &plan
 	}
-	if in.Body.Groups != nil {
-		if b, err = s.Flow.AssignBatch(ctx, c.caller, in.Batch, *in.Body.Groups); err != nil {
-			return out, err
-		}
-	}
-	if len(in.Body.Metadata) > 0 {
-		b, err = s.Flow.SetBatchMetadata(ctx, c.caller, in.Batch, in.Body.Metadata)
-	}
+	b, err := s.Flow.ChangeBatch(ctx, c.caller, in.Batch, change)
 	return wireBatch(b), err
 }

@@ -90,13 +90,18 @@ func (s *Server) fullTask(ctx context.Context, c *call, ref string) (out wire.Ta
 			return out, err
 		}
 	}
-	out.Work, err = each(t.Work, wireWork)
+	name, err := s.Flow.Names(ctx, c.caller)
+	if err != nil {
+		return out, err
+	}
+	out.HolderName = name(out.Holder)
+	out.Work, err = each(t.Work, func(w label.Work) (wire.Work, error) { return wireWork(w, name) })
 	return out, err
 }
 
-func wireWork(w label.Work) (out wire.Work, err error) {
+func wireWork(w label.Work, name func(id string) string) (out wire.Work, err error) {
 	out = wire.Work{
-		Stage: string(w.Stage), By: w.By, Round: w.Round, Since: wire.NewTime(w.Since), At: wire.NewTime(w.At), Verdict: string(w.Verdict), Reason: w.Reason,
+		Stage: string(w.Stage), By: w.By, Name: name(w.By), Round: w.Round, Since: wire.NewTime(w.Since), At: wire.NewTime(w.At), Verdict: string(w.Verdict), Reason: w.Reason,
 		ActiveSeconds: w.Active.Seconds(), Instruction: w.Instruction, Taxonomy: w.Taxonomy, Confidence: w.Confidence, Feedback: w.Feedback,
 	}
 	if out.Overrides, err = as[[]wire.Override](w.Overrides); err != nil {
@@ -132,9 +137,13 @@ func (s *Server) tasks(ctx context.Context, c *call, in *struct {
 
 func (s *Server) taskHistory(ctx context.Context, c *call, in *OfTask) (wire.TaskHistory, error) {
 	events, err := s.Flow.TaskEvents(ctx, c.caller, in.Task)
+	if err != nil {
+		return wire.TaskHistory{}, err
+	}
+	name, err := s.Flow.Names(ctx, c.caller)
 	return wire.TaskHistory{Events: list(events, func(e store.Event) wire.TaskEvent {
 		return wire.TaskEvent{
-			ID: e.ID, Kind: string(e.Kind), At: wire.NewTime(e.At), By: e.By, Task: e.Task, Batch: e.Batch, Person: e.Person, Round: e.Round,
+			ID: e.ID, Kind: string(e.Kind), At: wire.NewTime(e.At), By: e.By, Name: name(e.By), Task: e.Task, Batch: e.Batch, Person: e.Person, Round: e.Round,
 			Stage: string(e.Stage), Verdict: string(e.Verdict), Why: e.Why,
 		}
 	})}, err

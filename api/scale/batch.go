@@ -111,6 +111,9 @@ func setBatchMetadata(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	b, err := r.server.Flow.SetBatchMetadata(r.Context(), r.caller, r.PathValue("batch"), text)
+	if len(text) == 0 {
+		text = json.RawMessage("{}")
+	}
+	b, err := r.server.Flow.ChangeBatch(r.Context(), r.caller, r.PathValue("batch"), flow.BatchChange{Metadata: text})
 	return batchJSON(b), err
 }

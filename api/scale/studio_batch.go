@@ -50,7 +50,7 @@ func assignBatch(r *request) (any, error) {
 	if err := r.json(&body); err != nil {
 		return nil, err
 	}
-	b, err := r.server.Flow.AssignBatch(r.Context(), r.caller, r.PathValue("batch"), body.Groups)
+	b, err := r.server.Flow.ChangeBatch(r.Context(), r.caller, r.PathValue("batch"), flow.BatchChange{Groups: &body.Groups})
 	return studioBatchJSON(b), err
 }
 

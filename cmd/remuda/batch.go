@@ -14,6 +14,7 @@ type batchCmd struct {
 	Create   batchCreateCmd   `cmd:"" help:"Make a batch: of a slice, a task for each of its images, or an empty one."`
 	Ls       batchLsCmd       `cmd:"" help:"List batches."`
 	Show     batchShowCmd     `cmd:"" help:"Show a batch."`
+	Change   batchChangeCmd   `cmd:"" help:"Change who works on a batch, its plan or whom it tells."`
 	Finalize batchFinalizeCmd `cmd:"" help:"Let people begin; no more tasks are added."`
 	Reopen   batchReopenCmd   `cmd:"" help:"Let more tasks be added; people wait meanwhile."`
 	Report   batchReportCmd   `cmd:"" help:"Show how well people draw, held against the audited answers, and how well they agree."`
@@ -39,6 +40,7 @@ type batchCreateCmd struct {
 	MinConfidence float64 `help:"Of those predictions, 0 to 1." placeholder:"CONFIDENCE"`
 	GroundTruth   bool    `help:"People begin from the boxes that are there." xor:"start"`
 	Priority      float64 `help:"Higher ones come first." placeholder:"N"`
+	Callback      string  `help:"Tell this address when the batch is completed." placeholder:"URL"`
 	Finalize      bool    `help:"Let people begin at once."`
 }
 
@@ -48,7 +50,7 @@ func (c *batchCreateCmd) Run(m *Main) error {
 	if err != nil {
 		return err
 	}
-	n := wire.NewBatch{Name: c.Name, Kind: c.Kind}
+	n := wire.NewBatch{Name: c.Name, Kind: c.Kind, Callback: c.Callback}
 	p, err := to.Project(m.ctx, c.Project)
 	if err != nil {
 		return err
@@ -91,6 +93,38 @@ func (c *batchCreateCmd) Run(m *Main) error {
 		fmt.Fprintf(m.Stdout, "people begin after: remuda batch finalize %q\n", made.Batch.Name)
 	}
 	return nil
+}
+
+type batchChangeCmd struct {
+	ofBatch
+	planning
+	Only     []string `help:"Only this group of the project or person, by login, works on it; may be repeated." placeholder:"NAME" xor:"people"`
+	Everyone bool     `help:"Everyone in the project works on it." xor:"people"`
+	Callback *string  `help:"Tell this address when the batch is completed; \"\" for none." placeholder:"URL"`
+}
+
+// Run changes a batch.
+func (c *batchChangeCmd) Run(m *Main) error {
+	to, err := c.client(m)
+	if err != nil {
+		return err
+	}
+	b, err := to.Batch(m.ctx, c.Batch)
+	if err != nil {
+		return err
+	}
+	change := wire.BatchChange{Plan: c.plan(b.Plan), Callback: c.Callback}
+	if len(c.Only) > 0 || c.Everyone {
+		groups := append([]string{}, c.Only...)
+		change.Groups = &groups
+	}
+	if change.Plan == nil && change.Groups == nil && change.Callback == nil {
+		return remuda.Errorf(remuda.Invalid, "nothing is to be changed").WithHint("remuda batch change --help lists what can be")
+	}
+	if b, err = to.ChangeBatch(m.ctx, c.Batch, change); err != nil {
+		return err
+	}
+	return m.printBatch(b, c.JSON)
 }
 
 type batchLsCmd struct {
@@ -360,6 +394,9 @@ func (c *batchAuditCmd) Run(m *Main) error {
 	fmt.Fprintf(m.Stdout, "%d of %s sampled, %d audited: %d fixed, %d rejected\n", e.Sampled, count(e.Population, "completed task"), e.Audited, e.Fixed, e.Rejected)
 	if e.Unseen != nil {
 		fmt.Fprintf(m.Stdout, "of the %d that nobody audited, %.1f %% are wrong (%.1f to %.1f %%)\n", e.Unseen.Tasks, 100*e.Unseen.Rate, 100*e.Unseen.Interval[0], 100*e.Unseen.Interval[1])
+	}
+	if e.Sampled > e.Audited {
+		fmt.Fprintf(m.Stdout, "%d wait to be audited: in the page, or with remuda task audit; remuda task ls --batch %q --review pending lists them\n", e.Sampled-e.Audited, c.Batch)
 	}
 	return nil
 }

@@ -431,6 +431,9 @@ type projectQualityCmd struct {
 	ofProject
 	Rate float64 `help:"Share of tasks that are hidden evaluation tasks, 0 to 1." default:"-1" placeholder:"SHARE"`
 	Bar  float64 `help:"Pause who is surely below this accuracy, 0 to 1; 0 pauses nobody." default:"-1" placeholder:"ACCURACY"`
+
+	Retire []string `help:"Give this quality task to nobody from now on; may be repeated." placeholder:"ID"`
+	Use    []string `help:"Give this retired one to people again; may be repeated." placeholder:"ID"`
 }
 
 // Run lists quality tasks, or sets how they are used.
@@ -451,6 +454,12 @@ func (c *projectQualityCmd) Run(m *Main) error {
 			p.Settings.Bar.Accuracy = c.Bar
 		}
 		if _, err := to.ChangeProject(m.ctx, c.Project, wire.ProjectChange{Settings: &p.Settings}); err != nil {
+			return err
+		}
+	}
+	for i, id := range append(c.Retire, c.Use...) {
+		retired := i < len(c.Retire)
+		if _, err := to.ChangeQuality(m.ctx, id, wire.QualityChange{Retired: &retired}); err != nil {
 			return err
 		}
 	}

@@ -67,13 +67,21 @@ func (c *taskLsCmd) Run(m *Main) error {
 		if t.Result != nil {
 			boxes = fmt.Sprint(len(t.Result.Boxes))
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", t.ID, t.Batch, t.Status, t.Stage, t.Review, boxes, local(t.CreatedAt), local(t.CompletedAt), t.Flag)
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", t.ID, t.Batch, t.Status, t.Stage, auditOf(t), boxes, local(t.CreatedAt), local(t.CompletedAt), t.Flag)
 	}
 	if err := table.Flush(); err != nil {
 		return err
 	}
 	fmt.Fprintf(m.Stdout, "%d of %s\n", len(out.Tasks), count(int(out.Total), "task"))
 	return nil
+}
+
+// auditOf is what audits found of a task, and whether one is waited for.
+func auditOf(t wire.Task) string {
+	if t.Sampled && t.Review == "pending" {
+		return "to be audited"
+	}
+	return t.Review
 }
 
 type taskShowCmd struct{ ofTask }
@@ -102,11 +110,11 @@ func (m *Main) printTask(t wire.Task, asJSON bool) error {
 		{"batch", t.Batch},
 		{"status", t.Status},
 		{"waits for", t.Stage},
-		{"audit", t.Review},
+		{"audit", auditOf(t)},
 		{"image", cmp.Or(t.Item, t.Attachment)},
 		{"created", local(t.CreatedAt)},
 		{"completed", local(t.CompletedAt)},
-		{"held by", t.Holder},
+		{"held by", cmp.Or(t.HolderName, t.Holder)},
 		{"set aside", t.Flag},
 		{"note", t.Note},
 		{"failure", t.Failure},
@@ -116,7 +124,7 @@ func (m *Main) printTask(t wire.Task, asJSON bool) error {
 		}
 	}
 	for _, w := range t.Work {
-		fmt.Fprintf(table, "round %d\t%s by %s at %s, %s at work %s %s\n", w.Round, w.Stage, w.By, local(w.At), duration(w.ActiveSeconds), w.Verdict, w.Reason)
+		fmt.Fprintf(table, "round %d\t%s by %s at %s, %s at work %s %s\n", w.Round, w.Stage, w.Name, local(w.At), duration(w.ActiveSeconds), w.Verdict, w.Reason)
 	}
 	if t.Result != nil {
 		for _, b := range t.Result.Boxes {
@@ -144,7 +152,7 @@ func (c *taskHistoryCmd) Run(m *Main) error {
 	table := tabwriter.NewWriter(m.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "WHEN\tWHAT\tWHO\tROUND\tSTAGE\tVERDICT\tWHY")
 	for _, e := range all.Events {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%s\t%s\t%s\n", local(e.At), e.Kind, e.By, e.Round, e.Stage, e.Verdict, e.Why)
+		fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%s\t%s\t%s\n", local(e.At), e.Kind, e.Name, e.Round, e.Stage, e.Verdict, e.Why)
 	}
 	return table.Flush()
 }

@@ -37,10 +37,7 @@ func NewIDs(now func() time.Time) *IDs {
 func (ids *IDs) New(prefix string) string {
 	ids.mu.Lock()
 	defer ids.mu.Unlock()
-	var next [idBytes]byte
-	var stamp [8]byte
-	binary.BigEndian.PutUint64(stamp[:], uint64(ids.now().UnixMilli()))
-	copy(next[:timeBytes], stamp[8-timeBytes:])
+	next := stamped(ids.now())
 	if string(next[:timeBytes]) > string(ids.last[:timeBytes]) {
 		_, _ = rand.Read(next[timeBytes:]) // never fails: it ends the process if the system has no randomness
 		next[timeBytes] &= 0x7f            // room to count up
@@ -55,6 +52,15 @@ func (ids *IDs) New(prefix string) string {
 	}
 	ids.last = next
 	return prefix + "_" + ids.text.EncodeToString(next[:])
+}
+
+// At returns an id as New would have made it at a time, with random bytes of its
+// own: to stand among others of that time.
+func (ids *IDs) At(prefix string, t time.Time) string {
+	id := stamped(t)
+	_, _ = rand.Read(id[timeBytes:]) // never fails: it ends the process if the system has no randomness
+	id[timeBytes] &= 0x7f
+	return prefix + "_" + ids.text.EncodeToString(id[:])
 }
 
 // IDTime returns when an id was made, to the millisecond; the zero time if it is
@@ -73,9 +79,14 @@ func IDTime(id string) time.Time {
 // FirstID returns the least id with a prefix that could have been made at a
 // time, or in the rest of its millisecond, or later.
 func FirstID(prefix string, t time.Time) string {
-	var id [idBytes]byte
+	id := stamped(t)
+	return prefix + "_" + base32.NewEncoding(crockford).WithPadding(base32.NoPadding).EncodeToString(id[:])
+}
+
+// stamped returns an id's bytes with a time and no random ones.
+func stamped(t time.Time) (id [idBytes]byte) {
 	var stamp [8]byte
 	binary.BigEndian.PutUint64(stamp[:], uint64(max(t.UnixMilli(), 0)))
 	copy(id[:timeBytes], stamp[8-timeBytes:])
-	return prefix + "_" + base32.NewEncoding(crockford).WithPadding(base32.NoPadding).EncodeToString(id[:])
+	return id
 }

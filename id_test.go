@@ -45,3 +45,14 @@ func TestIDTellsWhenItWasMade(t *testing.T) {
 		}
 	}
 }
+
+func TestIDOfATimeStandsAmongThoseOfThatTime(t *testing.T) {
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	ids := NewIDs(func() time.Time { return now })
+	then := ids.New("x")
+	now = now.Add(time.Hour)
+	a, b := ids.At("x", IDTime(then)), ids.At("x", IDTime(then))
+	if a == b || !IDTime(a).Equal(IDTime(then)) || len(a) != len(then) || a >= ids.New("x") {
+		t.Errorf("%s and %s like %s", a, b, then)
+	}
+}

@@ -216,12 +216,16 @@ func keepBatch(tx *store.Tx, b store.Batch, events []label.Event) error {
 // FinalizeBatch ends the adding of tasks: people may work. A second time changes
 // nothing.
 func (f *Flow) FinalizeBatch(ctx context.Context, caller remuda.Caller, ref string) (BatchView, error) {
-	return f.changeBatch(ctx, caller, ref, func(tx *store.Tx, b *store.Batch, c label.Counts) ([]label.Event, error) {
+	view, err := f.changeBatch(ctx, caller, ref, func(tx *store.Tx, b *store.Batch, c label.Counts) ([]label.Event, error) {
 		next, events := b.Finalize(caller.Author(), tx.Now)
 		settled, more := next.Settle(c, tx.Now)
 		b.Batch = settled
 		return append(events, more...), nil
 	})
+	if err == nil {
+		f.countGrown(ctx) // many tasks were added, and fifty people are about to ask for the next one
+	}
+	return view, err
 }
 
 // ReopenBatch lets more tasks be added, for a reason; nobody works until the

@@ -12,10 +12,20 @@ import (
 const reportPage = 200
 
 // eachTask hands all tasks of a batch (an id) to do, the instances of quality
-// tasks too, in the order of their ids.
+// tasks too: by status, and then in the order of their ids, as an index has them.
 func eachTask(tx *store.Tx, batch string, do func(store.Task) error) error {
+	for _, status := range []label.Status{label.Completed, label.Pending, label.Canceled, label.Failed} {
+		if err := eachTaskThatIs(tx, batch, status, do); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// eachTaskThatIs is eachTask for those that have a status.
+func eachTaskThatIs(tx *store.Tx, batch string, status label.Status, do func(store.Task) error) error {
 	for after := ""; ; {
-		page, err := tx.BatchTasksAfter(batch, after, reportPage)
+		page, err := tx.BatchTasksAfter(batch, status, after, reportPage)
 		if err != nil {
 			return err
 		}
@@ -115,7 +125,11 @@ func (f *Flow) BatchAdvice(ctx context.Context, caller remuda.Caller, ref string
 			}
 		}
 		advice = b.Advice(ready)
-		return nil
+		people, err := peopleOf(tx, b, p)
+		if len(people) == 0 {
+			advice = append(advice, "nobody is assigned to the project: its tasks wait until somebody is")
+		}
+		return err
 	})
 	return advice, err
 }

@@ -11,13 +11,14 @@ import (
 )
 
 // giveQuality makes a person's instance of a quality task in the batch where
-// they work, and notes the turn. The caller leases it to them.
-func giveQuality(tx *store.Tx, quality, person string, b store.Batch) (store.Task, error) {
+// they work, in place of a real task whose age its id seems to have, and notes
+// the turn. The caller leases it to them.
+func giveQuality(tx *store.Tx, quality, person, instead string, b store.Batch) (store.Task, error) {
 	q, err := tx.QualityTask(quality)
 	if err != nil {
 		return store.Task{}, err
 	}
-	instance, events := q.Instance(tx.NewTaskID(), b.Batch, person, tx.Now)
+	instance, events := q.Instance(tx.NewTaskIDLike(instead), b.Batch, person, tx.Now)
 	t := store.Task{
 		Task: instance, World: tx.Caller.World, ProjectID: b.ProjectID, BatchID: b.ID, Project: b.Project, Type: q.Type,
 		Image: q.Image, Params: q.Params, ProjectVersion: q.ProjectVersion, Instruction: q.Instruction, Taxonomy: q.Taxonomy,

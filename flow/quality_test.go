@@ -47,11 +47,15 @@ func TestWhoIsBelowTheBarIsPausedAndComesBackByTraining(t *testing.T) {
 		t.Error("who is paused is given a task, without any training task")
 	}
 	w.qualityTasks(label.Training, "lessons", 3)
+	made := w.clock
 	w.batch(flow.SliceBatch{NewBatch: flow.NewBatch{Name: "more"}, Slice: w.images(5)})
 	bad.miss, bad.bias = 0, 0
 	for range 4 { // two lessons: taken and handed in
 		if !w.step(bad) || bad.held != nil && bad.held.Task.Kind != label.Training {
 			t.Fatal("who is paused gets no lesson")
+		}
+		if bad.held != nil && !remuda.IDTime(bad.held.Task.ID).Equal(made) {
+			t.Errorf("the id of a quality task tells that it is none of the batch's: %s", bad.held.Task.ID)
 		}
 		w.clock = w.clock.Add(bad.pace)
 	}

@@ -19,14 +19,15 @@ type Stuck struct {
 // question, or such that nobody is left who may do them; managers only.
 func (f *Flow) StuckTasks(ctx context.Context, caller remuda.Caller, ref string) (found []Stuck, err error) {
 	err = f.readBatch(ctx, caller, ref, func(tx *store.Tx, b store.Batch, p store.Project) error {
-		found = nil
+		if found = nil; b.Status == label.Staging {
+			return nil
+		}
 		people, err := peopleOf(tx, b, p)
 		if err != nil {
 			return err
 		}
-		return eachTask(tx, b.ID, func(t store.Task) error {
-			why := label.Candidate{Task: t.Task, Batch: b.Batch}.Stuck(people)
-			if why != "" && b.Status != label.Staging {
+		return eachTaskThatIs(tx, b.ID, label.Pending, func(t store.Task) error {
+			if why := (label.Candidate{Task: t.Task, Batch: b.Batch}).Stuck(people); why != "" {
 				found = append(found, Stuck{t.ID, why})
 			}
 			return nil

@@ -194,7 +194,7 @@ func (n *next) choose(among []candidate) (w Work, found bool, err error) {
 	}
 	chosen := among[choice.Candidate]
 	if choice.Quality != nil {
-		if chosen.task, err = giveQuality(n.tx, choice.Quality.ID, n.person.ID, chosen.batch); err != nil {
+		if chosen.task, err = giveQuality(n.tx, choice.Quality.ID, n.person.ID, chosen.task.ID, chosen.batch); err != nil {
 			return w, false, err
 		}
 	}

@@ -155,7 +155,13 @@ func (tx *Tx) mustBeFree(unique, id string) error {
 }
 
 // NewTaskID returns a new id of a task.
-func (tx *Tx) NewTaskID() string { return tx.NewID("task") }
+func (tx *Tx) NewTaskID() string { return tx.NewID(taskPrefix) }
+
+// NewTaskIDLike returns a new id of a task that looks made together with
+// another one, for those that nobody is to tell from it.
+func (tx *Tx) NewTaskIDLike(other string) string {
+	return tx.db.ids.At(taskPrefix, remuda.IDTime(other))
+}
 
 // AddTasks adds tasks of any batches, which the caller has locked, with their
 // tags; conflict if a unique id is taken. It sets the times at which they were

@@ -56,10 +56,11 @@ func (tx *Tx) SampledTasks(batch, person string, n int) ([]Task, error) {
 	return tx.Tasks(ids)
 }
 
-// BatchTasksAfter returns the tasks of a batch with an id above one, the
-// instances of quality tasks too, in the order of ids.
-func (tx *Tx) BatchTasksAfter(batch, id string, n int) ([]Task, error) {
-	return all(tx, scanTask, taskSelect+"WHERE t.world = $1 AND t.batch = $2 AND t.id > $3 ORDER BY t.id LIMIT $4", tx.Caller.World, batch, id, limit(n))
+// BatchTasksAfter returns the tasks of a batch that have a status and an id
+// above one, the instances of quality tasks too, in the order of ids.
+func (tx *Tx) BatchTasksAfter(batch string, status label.Status, id string, n int) ([]Task, error) {
+	return all(tx, scanTask, taskSelect+"WHERE t.world = $1 AND t.batch = $2 AND t.status = $3 AND t.id > $4 ORDER BY t.id LIMIT $5",
+		tx.Caller.World, batch, status, id, limit(n))
 }
 
 // CompletedTaskIDs returns the ids of a batch's real completed tasks.

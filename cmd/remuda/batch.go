@@ -184,8 +184,12 @@ func (c *batchShowCmd) Run(m *Main) error {
 	if err := m.printBatch(b, false); err != nil {
 		return err
 	}
-	for _, t := range stuck.Tasks {
+	const most = 20
+	for _, t := range stuck.Tasks[:min(len(stuck.Tasks), most)] {
 		fmt.Fprintf(m.Stdout, "task %s waits for a manager: %s\n", t.Task, t.Why)
+	}
+	if more := len(stuck.Tasks) - most; more > 0 {
+		fmt.Fprintf(m.Stdout, "and %s more: --json lists them all\n", count(more, "task"))
 	}
 	return nil
 }

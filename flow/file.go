@@ -30,10 +30,15 @@ const maxFileBytes = 80 << 20
 
 // newUUID returns a random UUID (RFC 9562, version 4).
 func newUUID() string {
-	var b [16]byte
+	var b [32]byte
 	_, _ = rand.Read(b[:]) // never fails: it ends the process if the system has no randomness
+	return asUUID(b)
+}
+
+// asUUID writes bytes that look random, the first 16 of them, as a UUID.
+func asUUID(b [32]byte) string {
 	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:16])
 }
 
 // FileURL returns what tasks name a file by.

@@ -270,7 +270,7 @@ func TestTheDatasetHasWhatPeopleAgreedOnAndAuditorsFixed(t *testing.T) {
 	w.work("first")
 	first := w.attempts
 	w.attempts = make(map[string][]label.Answer)
-	if _, err := w.SampleBatch(t.Context(), w.manager, "first", 20, 7); err != nil {
+	if _, err := w.SampleBatch(t.Context(), w.manager, "first", 40, 7); err != nil {
 		t.Fatal(err)
 	}
 	w.audit(true)
@@ -384,7 +384,7 @@ func (w *stable) checkReports(tasks []store.Task) {
 		w.t.Errorf("costs %+v, want %g s and %g EUR: %v", costs.Total, w.seconds, paid, err)
 	}
 	doubt, err := w.AuditEstimate(ctx, w.manager, "first")
-	if err != nil || doubt.Sampled != 20 || doubt.Audited != 20 || doubt.Rejected != 1 || doubt.Unseen.Tasks != 40 || fixed == 0 || fixed == 19 {
+	if err != nil || doubt.Sampled != 40 || doubt.Audited != 40 || doubt.Rejected != 1 || doubt.Unseen.Tasks != 20 || fixed == 0 || fixed == 39 {
 		w.t.Errorf("the estimate %+v with %d fixed: %v", doubt, fixed, err)
 	}
 }

@@ -32,8 +32,8 @@ func (f *Flow) CreateQualityTask(ctx context.Context, caller remuda.Caller, plac
 	if n.Expected == nil {
 		return made, remuda.Errorf(remuda.Invalid, "Parameter is invalid, reason: \"expected_response\" is required")
 	}
-	identify(n.Expected)
-	identify(n.Initial)
+	identify(n.Expected, newUUID())
+	identify(n.Initial, newUUID())
 	err = f.DB.Write(ctx, caller, func(tx *store.Tx) error {
 		if place.Batch != "" { // it belongs to the project, whatever batch was named
 			b, err := findBatch(tx, place.Batch)

@@ -26,7 +26,7 @@ func (f *Flow) AuditTask(ctx context.Context, caller remuda.Caller, ref string, 
 			if q, err = question(t); err != nil {
 				return t.Task, nil, err
 			}
-			identify(s.Answer)
+			identify(s.Answer, t.ID, len(t.Holders)+1)
 		}
 		s.Instruction, s.Taxonomy = cmp.Or(s.Instruction, t.Instruction), cmp.Or(s.Taxonomy, t.Taxonomy)
 		return t.AuditNow(p, b.Batch, s, q, tx.Now)

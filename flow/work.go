@@ -3,6 +3,8 @@ package flow
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"fmt"
 	"slices"
 	"time"
 
@@ -358,7 +360,7 @@ func (f *Flow) SubmitTask(ctx context.Context, caller remuda.Caller, id string, 
 				return t.Task, nil, err
 			}
 		}
-		identify(s.Answer)
+		identify(s.Answer, t.ID, s.Lease)
 		s.Instruction, s.Taxonomy = cmp.Or(s.Instruction, t.Instruction), cmp.Or(s.Taxonomy, t.Taxonomy)
 		return t.Submit(caller.Author(), s, q, tx.Now)
 	})
@@ -376,17 +378,17 @@ func activeTime(tx *store.Tx, t store.Task, spans []label.Span) (time.Duration, 
 // idleOf is how long a project's people may look without moving and still be at work.
 func idleOf(p store.Project) time.Duration { return cmp.Or(p.Settings.Idle, label.DefaultIdle) }
 
-// identify gives boxes without an id one, and those that repeat one another.
-func identify(a *label.Answer) {
+// identify gives boxes without an id one that follows from their place in the
+// answer and what that is to: an answer that is sent again has the same ids, so
+// that it is known again and warnings about its boxes can be overridden.
+func identify(a *label.Answer, to ...any) {
 	if a == nil {
 		return
 	}
-	taken := make(map[string]bool, len(a.Boxes))
 	for i := range a.Boxes {
-		if a.Boxes[i].ID == "" || taken[a.Boxes[i].ID] {
-			a.Boxes[i].ID = newUUID()
+		if a.Boxes[i].ID == "" {
+			a.Boxes[i].ID = asUUID(sha256.Sum256(fmt.Append(nil, append(to, i)...)))
 		}
-		taken[a.Boxes[i].ID] = true
 	}
 }
 

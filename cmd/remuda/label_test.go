@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -92,12 +93,21 @@ func TestABatchFromItsSliceToItsReports(t *testing.T) {
 		}
 	}
 	s.has(t, []string{"4 of 6 completed tasks sampled, 0 audited"}, "batch", "audit", "first", "--sample", "4")
+	if got := s.must(t, "task", "ls", "--batch", "first"); strings.Count(got, "to be audited") != 4 {
+		t.Errorf("the sample isn't shown:\n%s", got)
+	}
 	audits(t, s.client(t))
 	s.has(t, []string{"4 audited: 4 fixed", "of the 2 that nobody audited, 100.0 % are wrong"}, "batch", "audit", "first")
 	s.has(t, []string{"PERSON", "and foals?", "noise ceiling over 6 images"}, "batch", "report", "first")
 	s.has(t, []string{"COST EUR", "6.00", "batch first"}, "batch", "cost", "first")
 	s.has(t, []string{"scope,id,", "total,"}, "project", "cost", "boxes", "--csv")
 	tasks := s.list(t, "first")
+	audited := slices.IndexFunc(tasks.Tasks, func(t wire.Task) bool { return t.Review == "fixed" })
+	made := strings.TrimSpace(s.must(t, "task", "quality", tasks.Tasks[audited].ID, "--kind", "training"))
+	s.has(t, []string{made, "true"}, "project", "quality", "boxes", "--retire", made)
+	s.has(t, []string{"http://calls.test/", "live_"}, "callback", "settings", "--url", "http://calls.test/")
+	s.has(t, []string{"STATUS"}, "callback", "ls")
+	s.has(t, []string{"attempts   3"}, "batch", "change", "first", "--attempts", "3", "--everyone")
 	s.has(t, []string{"24.0 24.0", "attempt by"}, "task", "show", tasks.Tasks[0].ID)
 	s.has(t, []string{"created", "completed"}, "task", "history", tasks.Tasks[0].ID)
 	s.has(t, []string{"rejected"}, "task", "audit", tasks.Tasks[1].ID, "rejected", "--why", "loose")

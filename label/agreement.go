@@ -45,17 +45,9 @@ func Compare(answer, truth Answer, iou float64) Comparison {
 	return c
 }
 
-// F1 returns the harmonic mean of precision and recall, 0 to 1, and false
-// where neither side has a box. A confused box is wrong on both sides.
-func (c Comparison) F1() (float64, bool) {
-	over, under := c.halves()
-	if under == 0 {
-		return 0, false
-	}
-	return over / under, true
-}
-
-// halves returns twice the found boxes, and the boxes of both sides.
+// halves returns twice the found boxes, and the boxes of both sides: F1, the
+// harmonic mean of precision and recall, is the one by the other. A confused
+// box is wrong on both sides.
 func (c Comparison) halves() (over, under float64) {
 	over = float64(2 * len(c.Found))
 	return over, over + float64(2*len(c.Confused)+len(c.Missed)+len(c.Extra))

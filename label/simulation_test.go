@@ -353,7 +353,7 @@ func (s *simulation) submit(w *worker, t Task, active time.Duration) {
 // review is what a reviewer makes of a proposal, who sees the image as well as
 // they draw.
 func (w *worker) review(proposal, drawn Answer, s Submission) Submission {
-	f1, some := Compare(proposal, drawn, 0.5).F1()
+	f1, some := f1Of(Compare(proposal, drawn, 0.5))
 	switch {
 	case !some || f1 > 0.99:
 		s.Verdict, s.Answer = Accepted, nil

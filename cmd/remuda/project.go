@@ -31,6 +31,15 @@ type ofProject struct {
 	Project string `arg:"" help:"The project's name or id."`
 }
 
+// read reads the project from the server.
+func (o ofProject) read(m *Main) (to *client.Client, p wire.Project, err error) {
+	if to, err = o.client(m); err != nil {
+		return nil, p, err
+	}
+	p, err = to.Project(m.ctx, o.Project)
+	return to, p, err
+}
+
 // planning is the way of tasks to their result.
 type planning struct {
 	Attempts    int     `help:"People who draw on each image, independently." placeholder:"N"`
@@ -186,11 +195,7 @@ type projectShowCmd struct{ ofProject }
 
 // Run shows a project.
 func (c *projectShowCmd) Run(m *Main) error {
-	from, err := c.client(m)
-	if err != nil {
-		return err
-	}
-	p, err := from.Project(m.ctx, c.Project)
+	_, p, err := c.read(m)
 	if err != nil {
 		return err
 	}
@@ -229,11 +234,7 @@ type projectInstructionsCmd struct {
 
 // Run prints, lists or revises an instruction.
 func (c *projectInstructionsCmd) Run(m *Main) error {
-	to, err := c.client(m)
-	if err != nil {
-		return err
-	}
-	p, err := to.Project(m.ctx, c.Project)
+	to, p, err := c.read(m)
 	if err != nil {
 		return err
 	}
@@ -319,11 +320,7 @@ type projectTaxonomyCmd struct {
 
 // Run prints or revises a taxonomy.
 func (c *projectTaxonomyCmd) Run(m *Main) error {
-	to, err := c.client(m)
-	if err != nil {
-		return err
-	}
-	p, err := to.Project(m.ctx, c.Project)
+	to, p, err := c.read(m)
 	if err != nil {
 		return err
 	}
@@ -385,11 +382,7 @@ type projectPricesCmd struct {
 
 // Run shows or sets prices.
 func (c *projectPricesCmd) Run(m *Main) error {
-	to, err := c.client(m)
-	if err != nil {
-		return err
-	}
-	p, err := to.Project(m.ctx, c.Project)
+	to, p, err := c.read(m)
 	if err != nil {
 		return err
 	}

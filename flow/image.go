@@ -301,7 +301,9 @@ func (b *ImageBatch) Add(r io.Reader) error {
 func (b *ImageBatch) fail(err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.failed = errors.Join(b.failed, err)
+	if b.failed == nil { // the others say the same: the disk is full, the bucket gone
+		b.failed = err
+	}
 }
 
 // Wait returns the files in order once they are safe.

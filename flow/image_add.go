@@ -18,7 +18,7 @@ const (
 	ImageNew      ImageOutcome = "new"      // an item was made of it
 	ImageThere    ImageOutcome = "there"    // an item of this name with these bytes was there
 	ImageSend     ImageOutcome = "send"     // its bytes are not here
-	ImageConflict ImageOutcome = "conflict" // the name belongs to an item with other bytes
+	ImageConflict ImageOutcome = "conflict" // the name belongs to an item with other bytes that can be read
 	ImageRefused  ImageOutcome = "refused"  // it cannot be taken
 )
 
@@ -34,7 +34,7 @@ type NewImage struct {
 type AddedImage struct {
 	Item    string // id, if there is one
 	Outcome ImageOutcome
-	Err     error // why it was refused
+	Err     error // why it was refused, or what is wrong with the one that is there
 }
 
 // AddImages makes items of images, in order; managers only. Of those that came
@@ -134,8 +134,8 @@ func (a *imageAdder) run(tx *store.Tx) error {
 		case err != nil:
 			a.done[i] = AddedImage{Outcome: ImageRefused, Err: err}
 		case exists && item.Blob == hash:
-			a.done[i] = AddedImage{Item: item.ID, Outcome: ImageThere}
-		case exists && item.Blob != "":
+			a.done[i] = AddedImage{Item: item.ID, Outcome: ImageThere, Err: damage(item)}
+		case exists && item.Blob != "" && item.Problem == "":
 			a.done[i] = AddedImage{Item: item.ID, Outcome: ImageConflict}
 		case exists && stored != nil:
 			if err := a.fill(tx, i, item, *stored); err != nil {
@@ -174,8 +174,25 @@ func (a *imageAdder) bytesOf(image NewImage) (*Image, error) {
 	return image.Image, nil
 }
 
-// fill gives an item whose bytes were out of reach its image.
+// damage says what is wrong with an item's image, nil if nothing is known to be.
+func damage(item store.Item) error {
+	if item.Problem == "" {
+		return nil
+	}
+	return remuda.Errorf(remuda.Invalid, "%s", item.Problem)
+}
+
+// fill gives an item its image: its bytes were out of reach, or damaged.
 func (a *imageAdder) fill(tx *store.Tx, i int, item store.Item, stored Image) error {
+	if item.Blob != "" {
+		switch err := tx.DropDamagedImage(item.ID); {
+		case remuda.CodeOf(err) == remuda.Conflict:
+			a.done[i] = AddedImage{Item: item.ID, Outcome: ImageConflict}
+			return nil
+		case err != nil:
+			return err
+		}
+	}
 	setImage(&item, stored)
 	a.done[i] = AddedImage{Item: item.ID, Outcome: ImageNew}
 	a.lookAt(item.ID, stored)

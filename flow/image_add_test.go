@@ -111,6 +111,49 @@ func TestAnItemWhoseImageWasOutOfReachGetsIt(t *testing.T) {
 	}
 }
 
+// The file that replaces a damaged one is taken under its name, and the item's boxes stay; what a frozen slice keeps does too.
+func TestADamagedImageGivesWayToAnother(t *testing.T) {
+	onBoth(t, func(t *testing.T, f *flow.Flow, caller remuda.Caller) {
+		ctx, d := t.Context(), newDataset(t, f, caller)
+		whole := photo(t, 1, 40, 30)
+		images := received(t, f, whole[:len(whole)-40], whole, photo(t, 2, 40, 30))
+		add := func(want flow.ImageOutcome, image flow.NewImage) flow.AddedImage {
+			t.Helper()
+			image.ReferenceID = "a.jpg"
+			done, _, err := f.AddImages(ctx, caller, d, []flow.NewImage{image})
+			if err != nil || done[0].Outcome != want {
+				t.Fatalf("%+v, want %v: %v", done, want, err)
+			}
+			flowtest.Drain(t, f)
+			return done[0]
+		}
+		made := add(flow.ImageNew, flow.NewImage{Image: &images[0]})
+		if again := add(flow.ImageThere, flow.NewImage{SHA256: images[0].Blob}); again.Err == nil {
+			t.Error("a damaged image that is there: no word of it")
+		}
+		slice, err := f.CreateSlice(ctx, caller, d, flow.NewSlice{Name: "all", Choice: flow.SliceChoice{All: true}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := f.Freeze(ctx, caller, slice.ID); err != nil {
+			t.Fatal(err)
+		}
+		add(flow.ImageSend, flow.NewImage{SHA256: images[1].Blob})
+		add(flow.ImageConflict, flow.NewImage{Image: &images[1]})
+		if err := f.DeleteSlice(ctx, caller, slice.ID); err != nil {
+			t.Fatal(err)
+		}
+		if mended := add(flow.ImageNew, flow.NewImage{Image: &images[1]}); mended.Item != made.Item {
+			t.Errorf("the whole image went to %s instead of %s", mended.Item, made.Item)
+		}
+		item, err := f.Item(ctx, caller, d, flow.ItemChoice{ID: made.Item})
+		if err != nil || item.Item.Blob != images[1].Blob || item.Item.Problem != "" || item.Item.PHash == nil {
+			t.Errorf("the item: %+v, %v", item.Item, err)
+		}
+		add(flow.ImageConflict, flow.NewImage{Image: &images[2]})
+	})
+}
+
 // archiveOf makes a zip archive of names and texts.
 func archiveOf(t *testing.T, files ...string) *bytes.Reader {
 	t.Helper()

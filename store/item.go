@@ -189,6 +189,16 @@ func (tx *Tx) SetImage(item Item) error {
 	return err
 }
 
+// DropDamagedImage takes away an item's image that could not be read, so that
+// SetImage can give it another; a conflict if a frozen slice keeps it.
+func (tx *Tx) DropDamagedImage(item string) error {
+	if err := tx.notFrozen(item); err != nil {
+		return err
+	}
+	_, err := tx.exec("UPDATE item SET blob = NULL WHERE id = $1 AND problem <> ''", item)
+	return err
+}
+
 // ofWorld limits a query to items of datasets in the world that is parameter $1.
 const ofWorld = " EXISTS (SELECT 1 FROM dataset d WHERE d.id = item.dataset AND d.world = $1 AND d.deleted_at IS NULL)"
 

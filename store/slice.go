@@ -350,7 +350,7 @@ func (tx *Tx) notFrozen(item string) error {
 	if err != nil {
 		return err
 	}
-	return remuda.Errorf(remuda.Conflict, "delete item %s: it is in the frozen slice %q", item, name).WithHint("delete that slice first, if nothing needs it any more")
+	return remuda.Errorf(remuda.Conflict, "change item %s: it is in the frozen slice %q", item, name).WithHint("delete that slice first, if nothing needs it any more")
 }
 
 // CategoriesOf returns the categories of the ground truth of items of a dataset, sorted.

@@ -63,7 +63,7 @@ type AddedImage struct {
 	ReferenceID string `json:"reference_id"`
 	Item        string `json:"item,omitempty" doc:"Id of the item, if there is one."`
 	Status      string `json:"status" enum:"new,there,send,conflict,refused"`
-	Problem     string `json:"problem,omitempty" doc:"Why it was refused."`
+	Problem     string `json:"problem,omitempty" doc:"Why it was refused, or what is wrong with the one that is there."`
 }
 
 // AddedImages says what became of images, in the order in which they were sent.

@@ -58,11 +58,11 @@ func requireFolder(dir string) error {
 	info, err := os.Stat(dir)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return remuda.Errorf(remuda.NotFound, "there is no folder of images at %s", dir).WithHint("check --images")
+		return remuda.Errorf(remuda.NotFound, "there is no folder of images at %s", dir).WithHint("check the path")
 	case err != nil:
-		return remuda.Errorf(remuda.Invalid, "read the folder of images: %w", err).WithHint("check --images")
+		return remuda.Errorf(remuda.Invalid, "read the folder of images: %w", err).WithHint("check the path")
 	case !info.IsDir():
-		return remuda.Errorf(remuda.Invalid, "%s is no folder of images", dir).WithHint("give --images the folder that the label file's names are relative to")
+		return remuda.Errorf(remuda.Invalid, "%s is no folder of images", dir).WithHint("give the folder that the images lie in; names in label files are relative to it")
 	}
 	return nil
 }

@@ -55,6 +55,13 @@ func (c *datasetCreateCmd) Run(m *Main) error {
 	if err != nil {
 		return err
 	}
+	others, err := datasetsNamed(m.ctx, to, c.Name)
+	if err == nil {
+		err = unused("dataset", c.Name, others)
+	}
+	if err != nil {
+		return err
+	}
 	made, err := to.CreateDataset(m.ctx, wire.NewDataset{Name: c.Name})
 	if err != nil {
 		return err
@@ -370,7 +377,7 @@ func (c *datasetDeleteCmd) Run(m *Main) error {
 		return err
 	}
 	if !c.Yes {
-		return remuda.Errorf(remuda.Invalid, "this deletes %s with %s and cannot be undone", d.Name, count(int(d.Items), "image")).WithHint("add --yes if you mean it")
+		return remuda.Errorf(remuda.Invalid, "this deletes dataset %q with %s and cannot be undone", d.Name, count(int(d.Items), "image")).WithHint("add --yes if you mean it")
 	}
 	job, err := to.DeleteDataset(m.ctx, id)
 	if err != nil {

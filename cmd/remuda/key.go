@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"text/tabwriter"
 	"time"
@@ -80,7 +81,7 @@ func day(t *time.Time) string {
 
 type keyRevokeCmd struct {
 	place
-	ID string `arg:"" help:"The key's id, as key list shows it."`
+	Key string `arg:"" help:"The key's id or name."`
 }
 
 // Run revokes a key.
@@ -90,5 +91,34 @@ func (c *keyRevokeCmd) Run(m *Main) error {
 		return err
 	}
 	defer done()
-	return f.RevokeKey(m.ctx, flow.Local(remuda.Live), c.ID)
+	id, err := c.find(m.ctx, f)
+	if err != nil {
+		return err
+	}
+	return f.RevokeKey(m.ctx, flow.Local(remuda.Live), id)
+}
+
+// find returns the id of the key that is meant. Of keys of one name only one may still open something.
+func (c *keyRevokeCmd) find(ctx context.Context, f *flow.Flow) (string, error) {
+	if isID(c.Key, "key") {
+		return c.Key, nil
+	}
+	keys, err := f.Keys(ctx, flow.Local(remuda.Live))
+	if err != nil {
+		return "", err
+	}
+	var valid, revoked []string
+	for _, k := range keys {
+		switch {
+		case k.Name != c.Key:
+		case k.RevokedAt == nil:
+			valid = append(valid, k.ID)
+		default:
+			revoked = append(revoked, k.ID)
+		}
+	}
+	if len(valid) == 0 && len(revoked) > 0 {
+		return revoked[0], nil
+	}
+	return one("key", c.Key, valid, "remuda key list")
 }

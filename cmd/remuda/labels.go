@@ -205,6 +205,9 @@ func (x *exporter) run() error {
 	if err != nil {
 		return err
 	}
+	if said.Items == 0 {
+		return remuda.Errorf(remuda.Invalid, "there are no images to export").WithHint("`remuda slice show` and `remuda dataset show` say how many there are")
+	}
 	x.proof.Losses = said.Losses
 	if err := x.read(); err != nil {
 		return err

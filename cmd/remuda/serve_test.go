@@ -423,6 +423,21 @@ func TestUsersAndKeysAreManagedOnTheServersMachine(t *testing.T) {
 		t.Errorf("keys: %s", listed)
 	}
 	must(t, at("key", "revoke", regexp.MustCompile(`key_\w+`).FindString(listed))...)
+	twins := must(t, at("key", "create", "script")...) + must(t, at("key", "create", "script")...)
+	if status, _, said := run(t, at("key", "revoke", "script")...); status != 2 || !strings.Contains(said, `2 keys are called "script"`) {
+		t.Errorf("revoking one of two keys by their name: status %d: %s", status, said)
+	}
+	listed = must(t, at("key", "list")...)
+	must(t, at("key", "revoke", regexp.MustCompile(`(key_\w+)  ` + twins[:11]).FindStringSubmatch(listed)[1])...)
+	for range 2 { // the one that is left, and again
+		must(t, at("key", "revoke", "script")...)
+	}
+	if listed = must(t, at("key", "list")...); len(regexp.MustCompile(`(?m)^key_.* -$`).FindAllString(listed, -1)) > 0 {
+		t.Errorf("keys that still open something: %s", listed)
+	}
+	if status, _, said := run(t, at("key", "revoke", "nobody")...); status != 2 || !strings.Contains(said, "remuda key list") {
+		t.Errorf("revoking no key: status %d: %s", status, said)
+	}
 	if db, err := store.Open(t.Context(), filepath.Join(dir, databaseFile), store.Options{}); err != nil {
 		t.Error(err)
 	} else if err := db.Close(); err != nil {

@@ -124,17 +124,21 @@ func datasetID(ctx context.Context, c *client.Client, named string) (string, err
 	if isID(named, "ds") {
 		return named, nil
 	}
-	all, err := c.Datasets(ctx)
+	ids, err := datasetsNamed(ctx, c, named)
 	if err != nil {
 		return "", err
 	}
-	var ids []string
+	return one("dataset", named, ids, "remuda dataset ls")
+}
+
+func datasetsNamed(ctx context.Context, c *client.Client, name string) (ids []string, err error) {
+	all, err := c.Datasets(ctx)
 	for _, d := range all.Datasets {
-		if d.Name == named {
+		if d.Name == name {
 			ids = append(ids, d.ID)
 		}
 	}
-	return one("dataset", named, ids, "remuda dataset ls")
+	return ids, err
 }
 
 // sliceID finds a slice by id or by name.
@@ -142,15 +146,20 @@ func sliceID(ctx context.Context, c *client.Client, named string) (string, error
 	if isID(named, "slc") {
 		return named, nil
 	}
-	all, err := c.Slices(ctx, "", named)
+	ids, err := slicesNamed(ctx, c, "", named)
 	if err != nil {
 		return "", err
 	}
-	ids := make([]string, len(all.Slices))
-	for i, s := range all.Slices {
-		ids[i] = s.ID
-	}
 	return one("slice", named, ids, "remuda slice ls")
+}
+
+// slicesNamed returns the ids of slices of a name, of one dataset or of all.
+func slicesNamed(ctx context.Context, c *client.Client, dataset, name string) (ids []string, err error) {
+	all, err := c.Slices(ctx, dataset, name)
+	for _, s := range all.Slices {
+		ids = append(ids, s.ID)
+	}
+	return ids, err
 }
 
 // one returns the only id that a name has.
@@ -162,6 +171,15 @@ func one(what, name string, ids []string, lists string) (string, error) {
 		return "", remuda.Errorf(remuda.NotFound, "there is no %s %q", what, name).WithHint("`%s` lists them", lists)
 	}
 	return "", remuda.Errorf(remuda.Conflict, "%d %ss are called %q", len(ids), what, name).WithHint("name one by its id: %s", strings.Join(ids, ", "))
+}
+
+// unused fails when a name that is to be given has an owner: no command could
+// tell the two apart by it.
+func unused(what, name string, ids []string) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	return remuda.Errorf(remuda.Conflict, "there is a %s %q already: %s", what, name, ids[0]).WithHint("work with that one, or choose another name")
 }
 
 // itemNamed finds an item of a dataset by id or by reference id.

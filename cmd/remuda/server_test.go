@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -194,6 +195,22 @@ func (s *served) must(t *testing.T, args ...string) string {
 		t.Fatalf("remuda %v: %v", args, err)
 	}
 	return string(out)
+}
+
+// A pipe among the images of a folder is named; nobody waits for what it may say.
+func TestAnUploadDoesNotWaitForAPipe(t *testing.T) {
+	s := serve(t)
+	defer s.end()
+	s.must(t, "dataset", "create", "horses")
+	folder := writeJPEGs(t, 1)
+	if err := syscall.Mkfifo(filepath.Join(folder, "pipe.jpg"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := command(t, "dataset", "upload", "horses", folder)
+	c.Env = append(c.Env, s.env()...)
+	if out, err := c.CombinedOutput(); err == nil || !strings.Contains(string(out), "pipe.jpg: this is no file") || !strings.Contains(string(out), "1 image new") {
+		t.Errorf("%v: %s", err, out)
+	}
 }
 
 func TestMomentsAreTimesOrHowLongAgo(t *testing.T) {

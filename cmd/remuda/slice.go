@@ -16,7 +16,7 @@ import (
 
 type sliceCmd struct {
 	Create sliceCreateCmd `cmd:"" help:"Make a slice of a dataset: by a filter, a list, a set operation, a sample; print its id."`
-	Sample sliceSampleCmd `cmd:"" help:"Make a slice of a part of a slice or dataset; print its id."`
+	Sample sliceSampleCmd `cmd:"" help:"Make a slice of a part of a slice; print its id."`
 	Ls     sliceLsCmd     `cmd:"" help:"List slices."`
 	Show   sliceShowCmd   `cmd:"" help:"Show a slice."`
 	Rename sliceRenameCmd `cmd:"" help:"Rename a slice."`
@@ -119,7 +119,10 @@ func (c choosing) readList(into *wire.Choice) error {
 			into.References = append(into.References, line)
 		}
 	}
-	if lines.Err() != nil || len(into.Items)+len(into.References) == 0 {
+	if err := lines.Err(); err != nil {
+		return remuda.Errorf(remuda.Invalid, "read the list of images: %w", err).WithHint("write one a line")
+	}
+	if len(into.Items)+len(into.References) == 0 {
 		return remuda.Errorf(remuda.Invalid, "the list of images has no names").WithHint("write one a line")
 	}
 	return nil
@@ -169,7 +172,7 @@ func (c *sliceCreateCmd) Run(m *Main) error {
 	if len(parts) > 1 && choice.Sample != nil {
 		return remuda.Errorf(remuda.Invalid, "a sample of so long a list can't be taken").WithHint("make a slice of the list first, then `remuda slice sample` of it")
 	}
-	made, err := to.CreateSlice(m.ctx, dataset, wire.NewSlice{Name: c.Name, Description: c.Description, Choice: parts[0]})
+	made, err := newSlice(m.ctx, to, dataset, wire.NewSlice{Name: c.Name, Description: c.Description, Choice: parts[0]})
 	if err != nil {
 		return err
 	}
@@ -178,7 +181,22 @@ func (c *sliceCreateCmd) Run(m *Main) error {
 			return err
 		}
 	}
+	if c.Filter != "" && made.Members == 0 {
+		fmt.Fprintf(m.Stderr, "remuda: nothing is as the filter says: slice %q is empty\n", c.Name)
+	}
 	return c.made(m, to, made.ID, c.Freeze)
+}
+
+// newSlice makes a slice whose name no other slice of the dataset has.
+func newSlice(ctx context.Context, c *client.Client, dataset string, n wire.NewSlice) (made wire.Slice, err error) {
+	others, err := slicesNamed(ctx, c, dataset, n.Name)
+	if err == nil {
+		err = unused("slice", n.Name, others)
+	}
+	if err != nil {
+		return made, err
+	}
+	return c.CreateSlice(ctx, dataset, n)
 }
 
 // made freezes a new slice, if it is to be, and prints it.
@@ -219,7 +237,7 @@ func (c *sliceSampleCmd) Run(m *Main) error {
 	if err != nil {
 		return err
 	}
-	made, err := to.CreateSlice(m.ctx, from.Dataset, wire.NewSlice{Name: c.Name, Choice: wire.Choice{
+	made, err := newSlice(m.ctx, to, from.Dataset, wire.NewSlice{Name: c.Name, Choice: wire.Choice{
 		Combine: &wire.Combination{Op: "union", Slices: []string{id}},
 		Sample:  &wire.Sample{Size: c.Size, Seed: c.Seed, ByCategory: c.ByCategory, Distinct: c.Distinct},
 	}})

@@ -110,7 +110,7 @@ func (r *uploadReport) err() error {
 	for i, p := range r.Problems {
 		problems[i] = remuda.Errorf(remuda.Invalid, "%s: %s", p.File, p.Problem).WithHint("repair these files and upload the folder again: nothing else is sent twice")
 	}
-	return several("files were not taken", problems)
+	return several("files can't be used", problems)
 }
 
 const (
@@ -247,6 +247,12 @@ func (u *uploader) chunk(ctx context.Context, names []string) error {
 }
 
 func sumOf(path string) (string, error) {
+	switch info, err := os.Stat(path); {
+	case err != nil:
+		return "", err
+	case !info.Mode().IsRegular(): // opening a pipe would wait for ever
+		return "", errors.New("this is no file of bytes: remove it, or copy the image here")
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return "", err
@@ -311,10 +317,13 @@ func (u *uploader) note(added wire.AddedImages) {
 			u.report.New++
 		case wire.ImageThere:
 			u.report.There++
+			if image.Problem != "" {
+				u.report.Problems = append(u.report.Problems, fileProblem{image.ReferenceID, image.Problem})
+			}
 		case wire.ImageSend:
 			u.done--
 		case wire.ImageConflict:
-			u.report.Problems = append(u.report.Problems, fileProblem{image.ReferenceID, "the dataset has another image of this name"})
+			u.report.Problems = append(u.report.Problems, fileProblem{image.ReferenceID, "the dataset has another image of this name: rename the file"})
 		default:
 			u.report.Problems = append(u.report.Problems, fileProblem{image.ReferenceID, image.Problem})
 		}

@@ -556,3 +556,24 @@ func TestStrangersFilesAndLeasesAreRefused(t *testing.T) {
 		t.Errorf("active %v: %v", got.Work[0].Active, err)
 	}
 }
+
+func TestArchivedProjectIsNotWorkedOn(t *testing.T) {
+	inOffices(t, func(t *testing.T, o *office) {
+		o.batch(t, "first", label.Plan{}, 2)
+		held := o.next(t, "ada")
+		yes, no := true, false
+		if _, err := o.ApplyToProject(t.Context(), o.manager, "cows", flow.ProjectChange{Archived: &yes}); err != nil {
+			t.Fatal(err)
+		}
+		if _, found, err := o.NextTask(t.Context(), o.people["bob"], ""); found || err != nil {
+			t.Errorf("work on an archived project: %v", err)
+		}
+		if done := o.do(t, "ada"); done.ID != held.Task.ID || done.Status != label.Completed {
+			t.Errorf("what was held when it was archived is %s", done.Status)
+		}
+		if _, err := o.ApplyToProject(t.Context(), o.manager, "cows", flow.ProjectChange{Archived: &no}); err != nil {
+			t.Fatal(err)
+		}
+		o.do(t, "bob")
+	})
+}

@@ -135,10 +135,11 @@ func (tx *Tx) Batches(f BatchFilter) (found []Batch, total int64, err error) {
 	return found, total, err
 }
 
-// OpenBatches returns the batches of the caller's world that are not completed,
-// the nameless ones too, oldest first.
+// OpenBatches returns the batches of the caller's world that are not completed
+// and whose project is not archived, the nameless ones too, oldest first.
 func (tx *Tx) OpenBatches() ([]Batch, error) {
-	return all(tx, scanBatch, "SELECT "+batchColumns+" FROM batch WHERE world = $1 AND status <> 'completed' ORDER BY id", tx.Caller.World)
+	return all(tx, scanBatch, "SELECT "+batchColumns+` FROM batch WHERE world = $1 AND status <> 'completed'
+		AND project NOT IN (SELECT id FROM project WHERE world = $2 AND archived_at IS NOT NULL) ORDER BY id`, tx.Caller.World, tx.Caller.World)
 }
 
 // UpdateBatch writes what can change of a batch; who calls it has locked it.

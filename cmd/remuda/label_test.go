@@ -107,6 +107,8 @@ func TestABatchFromItsSliceToItsReports(t *testing.T) {
 	s.has(t, []string{made, "true"}, "project", "quality", "boxes", "--retire", made)
 	s.has(t, []string{"http://calls.test/", "live_"}, "callback", "settings", "--url", "http://calls.test/")
 	s.has(t, []string{"STATUS"}, "callback", "ls")
+	s.must(t, "project", "archive", "boxes")
+	s.must(t, "project", "archive", "boxes", "--back")
 	s.has(t, []string{"attempts   3"}, "batch", "change", "first", "--attempts", "3", "--everyone")
 	s.has(t, []string{"24.0 24.0", "attempt by"}, "task", "show", tasks.Tasks[0].ID)
 	s.has(t, []string{"created", "completed"}, "task", "history", tasks.Tasks[0].ID)

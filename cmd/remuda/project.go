@@ -22,6 +22,7 @@ type projectCmd struct {
 	Prices       projectPricesCmd       `cmd:"" help:"Show or set what a project's work is paid."`
 	People       projectPeopleCmd       `cmd:"" help:"List a project's people and how they do, assign some, pause one or let them go on."`
 	Quality      projectQualityCmd      `cmd:"" help:"List a project's quality tasks, or set how often people get one."`
+	Archive      projectArchiveCmd      `cmd:"" help:"Put a project aside: nobody gets tasks of it, and all that there is stays."`
 	Cost         projectCostCmd         `cmd:"" help:"Show the time and money that a project took, and what is left."`
 }
 
@@ -469,6 +470,25 @@ func (c *projectQualityCmd) Run(m *Main) error {
 		fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%d\t%d\t%s\t%v\t%s\t%s\n", q.ID, q.Kind, q.Stage, len(q.Expected.Boxes), q.Given, q.Done, share(q.Accuracy), q.Retired, strings.Join(q.Concepts, ", "), strings.Join(q.Outdated, "; "))
 	}
 	return table.Flush()
+}
+
+type projectArchiveCmd struct {
+	ofProject
+	Back bool `help:"Bring it back."`
+}
+
+// Run archives a project, or brings it back.
+func (c *projectArchiveCmd) Run(m *Main) error {
+	to, err := c.client(m)
+	if err != nil {
+		return err
+	}
+	archived := !c.Back
+	p, err := to.ChangeProject(m.ctx, c.Project, wire.ProjectChange{Archived: &archived})
+	if err == nil && c.JSON {
+		err = m.printJSON(p)
+	}
+	return err
 }
 
 type projectCostCmd struct {

@@ -106,8 +106,11 @@ func (f *Flow) AddFile(ctx context.Context, caller remuda.Caller, n NewFile, sto
 	if made.Metadata, err = checkMetadata(n.Metadata); err != nil {
 		return made, err
 	}
-	if len(n.ReferenceID) > maxUniqueID || len(n.Name) > maxUniqueID {
-		return made, remuda.Errorf(remuda.Invalid, "a reference_id or a name of more than %d bytes", maxUniqueID)
+	if err := checkWords("reference_id", n.ReferenceID); err != nil {
+		return made, err
+	}
+	if err := checkWords("display_name", n.Name); err != nil {
+		return made, err
 	}
 	file, err := f.Blobs.Open(ctx, stored.ref)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"remuda"
@@ -32,8 +33,19 @@ type Place struct {
 	Batch   string // name or id; its project is the tasks'
 }
 
-// maxUniqueID is how many bytes a unique id may have.
+// maxUniqueID is how many bytes a unique id, or a tag, may have.
 const maxUniqueID = 1024
+
+// checkWords refuses what is too long, or has a NUL in it, which PostgreSQL
+// cannot keep.
+func checkWords(name string, words ...string) error {
+	for _, w := range words {
+		if len(w) > maxUniqueID || strings.ContainsRune(w, 0) {
+			return remuda.Errorf(remuda.Invalid, "Parameter is invalid, reason: %q cannot be %.80q", name, w).WithHint("write at most %d bytes of text", maxUniqueID)
+		}
+	}
+	return nil
+}
 
 // CreateTask makes a task; managers only. conflict if its unique id is taken. In
 // the test world it is completed at once, by nobody.
@@ -206,8 +218,11 @@ func (to *openedPlace) make(tx *store.Tx, n NewTask, t *store.Task) ([]label.Eve
 	if err := checkCallback("callback_url", n.Callback); err != nil {
 		return nil, err
 	}
-	if len(n.UniqueID) > maxUniqueID {
-		return nil, remuda.Errorf(remuda.Invalid, "a unique_id of %d bytes: more than %d", len(n.UniqueID), maxUniqueID)
+	if err := checkWords("unique_id", n.UniqueID); err != nil {
+		return nil, err
+	}
+	if err := checkWords("tags", t.Tags...); err != nil {
+		return nil, err
 	}
 	if err := checkType(tx.Caller.World, n, params); err != nil {
 		return nil, err
@@ -502,8 +517,8 @@ func (f *Flow) SetTaskMetadata(ctx context.Context, caller remuda.Caller, ref st
 // if it is taken.
 func (f *Flow) SetTaskUniqueID(ctx context.Context, caller remuda.Caller, ref, unique string) (store.Task, error) {
 	return f.describe(ctx, caller, ref, func(tx *store.Tx, t store.Task) error {
-		if len(unique) > maxUniqueID {
-			return remuda.Errorf(remuda.Invalid, "a unique_id of %d bytes: more than %d", len(unique), maxUniqueID)
+		if err := checkWords("unique_id", unique); err != nil {
+			return err
 		}
 		return tx.SetTaskUniqueID(t.ID, unique)
 	})
@@ -512,6 +527,10 @@ func (f *Flow) SetTaskUniqueID(ctx context.Context, caller remuda.Caller, ref, u
 // ChangeTaskTags lets change make a task's tags of those it has.
 func (f *Flow) ChangeTaskTags(ctx context.Context, caller remuda.Caller, ref string, change func(tags []string) []string) (store.Task, error) {
 	return f.describe(ctx, caller, ref, func(tx *store.Tx, t store.Task) error {
-		return tx.SetTaskTags(t.ID, uniqueTags(change(t.Tags)))
+		tags := uniqueTags(change(t.Tags))
+		if err := checkWords("tags", tags...); err != nil {
+			return err
+		}
+		return tx.SetTaskTags(t.ID, tags)
 	})
 }

@@ -476,6 +476,12 @@ func TestManagersChangeWhatIsSaidOfTasks(t *testing.T) {
 	if _, err := o.SetTaskUniqueID(t.Context(), o.manager, id, "x"); err != nil {
 		t.Fatal(err)
 	}
+	if _, err := o.SetTaskUniqueID(t.Context(), o.manager, id, "a\x00b"); remuda.CodeOf(err) != remuda.Invalid {
+		t.Errorf("a unique_id that no database keeps: %v", err)
+	}
+	if _, err := o.ChangeTaskTags(t.Context(), o.manager, id, func([]string) []string { return []string{"a\x00"} }); remuda.CodeOf(err) != remuda.Invalid {
+		t.Errorf("a tag that no database keeps: %v", err)
+	}
 	if _, err := o.SetTaskUniqueID(t.Context(), o.manager, made[1].ID, "x"); remuda.CodeOf(err) != remuda.Conflict {
 		t.Errorf("a second x: %v", err)
 	}

@@ -111,9 +111,10 @@
 //
 // # Limits
 //
-// A filter has at most [MaxText] bytes, [MaxNodes] parts in the tree, nested
-// [MaxDepth] deep, and [MaxValues] values in its lists: few enough for the
-// limits of SQLite and PostgreSQL on parameters and expressions.
+// A filter has at most 65536 bytes ([MaxText]) and 400 parts in the tree
+// ([MaxNodes]), nested 50 deep ([MaxDepth]), and 1000 values in its lists
+// ([MaxValues]): few enough for the limits of SQLite and PostgreSQL on
+// parameters and expressions.
 //
 // # Canonical form
 //

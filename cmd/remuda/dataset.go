@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -326,7 +327,7 @@ func (c *datasetRestoreCmd) Run(m *Main) error {
 	if err != nil {
 		return err
 	}
-	return m.finish(to, job, c.JSON, "restoring")
+	return m.finishRestore(to, job, c.JSON)
 }
 
 // moment reads a time, or how long ago it was.
@@ -342,12 +343,12 @@ func moment(text string, now time.Time) (time.Time, error) {
 	return time.Time{}, remuda.Errorf(remuda.Invalid, "%q is no time", text).WithHint("write it like 2026-01-31T12:00:00Z, or as 2h for two hours ago")
 }
 
-// finish waits for a job and prints how it ended.
-func (m *Main) finish(c *client.Client, job wire.Job, asJSON bool, what string) error {
+// finishRestore waits for the job that restores a dataset and prints what it changed.
+func (m *Main) finishRestore(c *client.Client, job wire.Job, asJSON bool) error {
 	bar := m.newBar()
 	done, err := c.WaitJob(m.ctx, job.ID, func(j wire.Job) {
 		if j.Total > 0 && !asJSON {
-			bar.update(float64(j.Done)/float64(j.Total), what, fmt.Sprintf("%d of %d", j.Done, j.Total))
+			bar.update(float64(j.Done)/float64(j.Total), "restoring", fmt.Sprintf("%d of %d", j.Done, j.Total))
 		}
 	})
 	bar.clear()
@@ -357,7 +358,11 @@ func (m *Main) finish(c *client.Client, job wire.Job, asJSON bool, what string) 
 	if asJSON {
 		return m.printJSON(done)
 	}
-	fmt.Fprintf(m.Stdout, "done: %s\n", done.Result)
+	var restored wire.Restored
+	if err := json.Unmarshal(done.Result, &restored); err != nil {
+		return fmt.Errorf("read what was restored: %w", err)
+	}
+	fmt.Fprintf(m.Stdout, "%s changed\n", count(restored.Changed, "annotation"))
 	return nil
 }
 

@@ -22,6 +22,11 @@ type logoutCmd struct {
 	URL string `arg:"" optional:"" help:"The server's URL (default: the one that was logged in to last)."`
 }
 
+// Help is what `remuda login --help` adds.
+func (c *loginCmd) Help() string {
+	return "Asks for an API key, or for your name and then your password; without a terminal they are read from standard input, one a line."
+}
+
 // Run asks for an API key, or for a name and password, and keeps what lets the
 // other commands in.
 func (c *loginCmd) Run(m *Main) error {

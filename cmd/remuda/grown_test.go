@@ -231,7 +231,7 @@ func alike(answers map[string]string) map[string]string {
 		numbers[id] = fmt.Sprint(kind, "_", perKind[kind])
 	}
 	name := func(id string) string { return numbers[id] }
-	keys := regexp.MustCompile(`\blive_[0-9a-z]{6}\b|"frozen":"[0-9a-f]{64}"`)
+	keys := regexp.MustCompile(`\blive_[0-9a-z]{6}\b|"frozen":"[0-9a-f]{64}"|"key":"live_[0-9a-f]{64}"`) // the last is what callbacks are signed with
 	times := regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[.\d]*(Z|[+-]\d\d:\d\d)`)
 	out := make(map[string]string)
 	for path, text := range answers {

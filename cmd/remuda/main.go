@@ -71,7 +71,7 @@ type cli struct {
 }
 
 // NewMain returns the program on the process's own streams.
-func NewMain() *Main { return &Main{Stdout: os.Stdout, Stderr: os.Stderr} }
+func NewMain() *Main { return &Main{Stdout: forTerminal(os.Stdout), Stderr: os.Stderr} }
 
 // Run parses the arguments, carries out the verb and returns the exit status.
 func (m *Main) Run(args []string) (exit int) {

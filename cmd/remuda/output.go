@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -23,6 +24,29 @@ func (m *Main) printJSON(value any) error {
 		return fmt.Errorf("print the result: %w", err)
 	}
 	return nil
+}
+
+// plainWriter keeps control characters from a terminal, but for line ends and
+// tabs: what other people named must not steer it.
+type plainWriter struct{ io.Writer }
+
+// forTerminal returns w, made plain if it is a terminal.
+func forTerminal(w io.Writer) io.Writer {
+	if terminalWidth(w) == 0 {
+		return w
+	}
+	return plainWriter{w}
+}
+
+// Write writes p with a question mark for each control character.
+func (w plainWriter) Write(p []byte) (int, error) {
+	plain := bytes.Clone(p)
+	for i, b := range plain {
+		if b < ' ' && b != '\n' && b != '\t' || b == 0x7f {
+			plain[i] = '?'
+		}
+	}
+	return w.Writer.Write(plain)
 }
 
 // terminalWidth returns the columns of a terminal, 0 for anything else.

@@ -35,8 +35,9 @@ type Box struct {
 
 // Annotations are annotations of an item.
 type Annotations struct {
-	Revision    int64        `json:"revision,omitempty" doc:"Of the item."`
-	Annotations []Annotation `json:"annotations"`
+	Revision    int64             `json:"revision,omitempty" doc:"Of the item."`
+	Annotations []Annotation      `json:"annotations"`
+	Names       map[string]string `json:"names,omitempty" doc:"In a history: what those who made and ended the revisions are called, by id."`
 }
 
 // Boxes is a page of boxes, annotations and predictions.

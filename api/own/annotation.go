@@ -142,7 +142,21 @@ func drawn(d wire.Drawn) store.Annotation {
 
 func (s *Server) history(ctx context.Context, c *call, in *OfItem) (wire.Annotations, error) {
 	found, err := s.Flow.History(ctx, c.caller, in.Item)
-	return wire.Annotations{Annotations: list(found, wireAnnotation)}, err
+	if err != nil {
+		return wire.Annotations{}, err
+	}
+	name, err := s.Flow.Names(ctx, c.caller)
+	if err != nil {
+		return wire.Annotations{}, err
+	}
+	out := wire.Annotations{Annotations: list(found, wireAnnotation), Names: map[string]string{}}
+	for _, a := range found {
+		out.Names[a.CreatedBy] = name(a.CreatedBy)
+		if a.EndedBy != "" {
+			out.Names[a.EndedBy] = name(a.EndedBy)
+		}
+	}
+	return out, nil
 }
 
 func (s *Server) restoreItem(ctx context.Context, c *call, in *struct {

@@ -287,7 +287,7 @@ func (c *datasetHistoryCmd) Run(m *Main) error {
 		if a.Box != nil {
 			corners = fmt.Sprintf("%.1f %.1f %.1f %.1f", a.Box.X0, a.Box.Y0, a.Box.X1, a.Box.Y1)
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s\n", local(a.CreatedAt), a.CreatedBy, a.Source, a.ID, a.Revision, a.Type, a.Category, corners, local(a.EndedAt))
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s\n", local(a.CreatedAt), found.Names[a.CreatedBy], a.Source, a.ID, a.Revision, a.Type, a.Category, corners, local(a.EndedAt))
 	}
 	return table.Flush()
 }

@@ -30,6 +30,7 @@ func (c *loginCmd) Help() string {
 // Run asks for an API key, or for a name and password, and keeps what lets the
 // other commands in.
 func (c *loginCmd) Run(m *Main) error {
+	m.remote = true
 	fresh, err := client.New(c.URL, client.Options{Agent: "remuda/" + version})
 	if err != nil {
 		return err

@@ -33,6 +33,7 @@ type Main struct {
 	Stdout io.Writer
 	Stderr io.Writer
 	cli    cli
+	remote bool            // the verb asks a server
 	ctx    context.Context // done once somebody asks the program to stop
 }
 
@@ -99,6 +100,9 @@ func (m *Main) Run(args []string) (exit int) {
 	err = chosen.Run(m)
 	if errors.Is(err, context.Canceled) && m.ctx.Err() != nil {
 		err = context.Cause(m.ctx)
+	}
+	if m.remote && remuda.CodeOf(err) == remuda.Unavailable {
+		err = startedError{err} // a server that is away or full is not the user's mistake
 	}
 	return m.fail(err)
 }

@@ -86,6 +86,7 @@ func (l logins) save() error {
 
 // client returns a client of the chosen server.
 func (s server) client(m *Main) (*client.Client, error) {
+	m.remote = true
 	kept, err := readLogins()
 	if err != nil && (s.Server == "" || s.Key == "") {
 		return nil, err

@@ -63,7 +63,7 @@ func (c Cache) List() []Entry {
 // used, and never removed without being asked.
 func (c Cache) Path(s Source) (path string, cached bool, err error) {
 	path = c.path(s)
-	sum, err := sumOf(path)
+	sum, err := disk.Sum(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return path, false, nil
 	} else if err != nil {
@@ -200,24 +200,10 @@ func (c Cache) pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// sumOf returns the SHA-256 of a file in hex.
-func sumOf(path string) (string, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	sum := sha256.New()
-	if _, err := io.Copy(sum, f); err != nil {
-		return "", err
-	}
-	return hex.EncodeToString(sum.Sum(nil)), nil
-}
-
 // SHA256 returns the SHA-256 of a file of weights in hex, by which a recipe
 // names it. It fails with code not_found where there is no such file.
 func SHA256(path string) (string, error) {
-	sum, err := sumOf(path)
+	sum, err := disk.Sum(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", remuda.Errorf(remuda.NotFound, "read weights: %w", err).WithHint("check the path")
 	} else if err != nil {

@@ -96,7 +96,7 @@ func (d *download) fetch(ctx context.Context) error {
 		if err := d.retry(ctx); err != nil {
 			return err
 		}
-		sum, err := sumOf(d.part)
+		sum, err := disk.Sum(d.part)
 		if err != nil {
 			return fmt.Errorf("check downloaded weights: %w", err)
 		}

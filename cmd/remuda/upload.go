@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -17,6 +15,7 @@ import (
 
 	"remuda"
 	"remuda/client"
+	"remuda/internal/disk"
 	"remuda/wire"
 )
 
@@ -253,16 +252,7 @@ func sumOf(path string) (string, error) {
 	case !info.Mode().IsRegular(): // opening a pipe would wait for ever
 		return "", errors.New("this is no file of bytes: remove it, or copy the image here")
 	}
-	f, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	sum := sha256.New()
-	if _, err := io.Copy(sum, f); err != nil {
-		return "", err
-	}
-	return hex.EncodeToString(sum.Sum(nil)), nil
+	return disk.Sum(path)
 }
 
 func (u *uploader) file(image wire.KnownImage) client.Upload {

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+
+	"golang.org/x/sys/cpu"
 )
 
 // Torch is a libtorch found on this machine.
@@ -132,3 +134,7 @@ func exists(path string) bool {
 	_, err := os.Stat(path)
 	return err == nil
 }
+
+// CPUHasBFloat16 reports whether the CPU multiplies bfloat16 in hardware. Where
+// it does not, libtorch computes with it all the same, slower than with float32.
+func CPUHasBFloat16() bool { return cpu.X86.HasAVX512BF16 }

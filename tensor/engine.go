@@ -7,7 +7,6 @@ import (
 	"runtime/debug"
 	"strings"
 	"sync"
-	"unsafe"
 )
 
 // Options say where and how wide an engine computes.
@@ -27,7 +26,6 @@ type Engine struct {
 	scopes  [][]*Tensor
 	noGrad  bool
 	version string
-	bf16    bool
 	threads int
 	device  string
 }
@@ -78,9 +76,7 @@ func (e *Engine) start(o Options) error {
 		return err
 	}
 	text := make([]byte, 256)
-	bf16 := []int64{0}
-	e.call("init", 0, args{ints: []int64{int64(o.Threads), kind, index}, data: unsafe.Pointer(unsafe.SliceData(bf16)), text: text})
-	e.bf16 = bf16[0] != 0
+	e.call("init", 0, args{ints: []int64{int64(o.Threads), kind, index}, text: text})
 	e.version = strings.TrimRight(string(text), "\x00") + ", shim " + sourceHash()[:8]
 	return nil
 }
@@ -154,9 +150,6 @@ func (e *Engine) Device() string { return e.device }
 
 // Live returns how many tensor handles exist in this process: what a leak shows in.
 func (e *Engine) Live() int { return e.lib.live() }
-
-// BFloat16 reports whether the device computes bfloat16 in hardware.
-func (e *Engine) BFloat16() bool { return e.bf16 }
 
 // Scope runs fn; tensors made inside die at its end unless Keep or Lift was
 // called. What autograd saved lives on in the graph: a forward pass inside a

@@ -159,7 +159,7 @@ func (c *curveCmd) point(m *Main, size int, test question) (*eval.Evaluation, er
 	if err != nil {
 		return nil, err
 	}
-	engine, err := c.engineFlags.spec(m)
+	engine, err := c.engineFlags.forModel(known).spec(m)
 	if err != nil {
 		return nil, err
 	}

@@ -60,7 +60,7 @@ func (m *Main) doctorEngine(table *tabwriter.Writer) error {
 	}
 	defer engine.Close()
 	fmt.Fprintf(table, "engine\t%s, %s\n", engine.Version(), shim)
-	fmt.Fprintf(table, "bfloat16 in hardware\t%v\n", engine.BFloat16())
+	fmt.Fprintf(table, "bfloat16 in hardware\t%v\n", tensor.CPUHasBFloat16())
 	return nil
 }
 

@@ -59,9 +59,21 @@ func (m *Main) interruptedOr(err error) error {
 
 // engineFlags choose where and how the engine computes.
 type engineFlags struct {
-	Precision string `help:"auto, float32 or bfloat16 (default auto)." enum:"auto,float32,bfloat16," default:"" placeholder:"auto"`
+	Precision string `help:"auto, float32 or bfloat16 (default auto: bfloat16 where the CPU has it in hardware; a model is asked in the precision it was trained in)." enum:"auto,float32,bfloat16," default:"" placeholder:"auto"`
 	Device    string `help:"auto, cpu or cuda:N (default auto)." placeholder:"auto"`
 	Threads   *int   `help:"CPU threads (default: as many as there are cores)." placeholder:"N"`
+}
+
+// auto says whether the precision is left to Remuda.
+func (f engineFlags) auto() bool { return f.Precision == "" || f.Precision == "auto" }
+
+// forModel has a model asked in the precision that it was trained in, which its
+// threshold belongs to; bare weights are asked as torchvision asks them.
+func (f engineFlags) forModel(known model) engineFlags {
+	if f.auto() && known.precision != "bfloat16" {
+		f.Precision = "float32"
+	}
+	return f
 }
 
 // asked returns what the flags say, without looking at the machine: what is
@@ -78,7 +90,7 @@ func (f engineFlags) asked() (remuda.EngineSpec, error) {
 	if spec.Device == "" || spec.Device == "auto" {
 		spec.Device = "cpu"
 	}
-	if spec.Precision == "" || spec.Precision == "auto" {
+	if f.auto() {
 		spec.Precision = "float32"
 	}
 	return spec, nil
@@ -97,6 +109,9 @@ func (f engineFlags) spec(m *Main) (remuda.EngineSpec, error) {
 	}
 	if f.Device == "" || f.Device == "auto" {
 		spec.Device = defaultDevice(torch)
+	}
+	if f.auto() && spec.Device == "cpu" && tensor.CPUHasBFloat16() {
+		spec.Precision = "bfloat16" // its F1 lies within the spread of float32's over seeds: docs/training.md
 	}
 	if strings.HasPrefix(spec.Device, "cuda") && !torch.CUDA {
 		return spec, remuda.Errorf(remuda.Unavailable, "the libtorch in %s has no CUDA, so %s can't be used", torch.Dir, spec.Device).

@@ -140,7 +140,7 @@ func (c *evalCmd) evaluate(m *Main, q question) (*eval.Evaluation, error) {
 	}
 	m.listMismatches(q.truth, facts)
 	q.truth = upright(q.truth, facts)
-	engine, err := c.engineFlags.spec(m)
+	engine, err := c.engineFlags.forModel(known).spec(m)
 	if err != nil {
 		return nil, err
 	}

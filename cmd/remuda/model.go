@@ -22,6 +22,7 @@ type model struct {
 	arch       string
 	categories []remuda.Category
 	threshold  *float64 // chosen on validation data; nil where there was none
+	precision  string   // that a run was trained in; "" for bare weights
 	isRun      bool
 }
 
@@ -40,7 +41,7 @@ func (f modelFlags) look(m *Main, names []remuda.Category) (model, error) {
 		if f.Arch != "" && f.Arch != card.Arch {
 			return model{}, remuda.Errorf(remuda.Conflict, "%s is a %s, not a %s", f.Model, card.Arch, f.Arch).WithHint("leave --arch out")
 		}
-		return model{card.Arch, card.Categories, card.Threshold, true}, nil
+		return model{card.Arch, card.Categories, card.Threshold, card.Recipe.Precision, true}, nil
 	}
 	file, err := weights.Open(f.Model)
 	if err != nil {

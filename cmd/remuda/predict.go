@@ -75,7 +75,7 @@ func (c *predictCmd) Run(m *Main) error {
 	if err != nil {
 		return err
 	}
-	engine, err := c.engineFlags.spec(m)
+	engine, err := c.engineFlags.forModel(known).spec(m)
 	if err != nil {
 		return err
 	}

@@ -89,24 +89,6 @@ void Args::out(Tensor t, int i) const {
 
 namespace {
 
-bool cpu_has_bfloat16() {
-#if defined(__x86_64__)
-  return __builtin_cpu_supports("avx512bf16");
-#else
-  return false;
-#endif
-}
-
-// The driver is asked by name, so that the shim needs no CUDA headers.
-bool cuda_has_bfloat16(int index) {
-  void* driver = dlopen("libcuda.so.1", RTLD_NOW);
-  if (driver == nullptr) return false;
-  auto attribute = reinterpret_cast<int (*)(int*, int, int)>(dlsym(driver, "cuDeviceGetAttribute"));
-  constexpr int kComputeCapabilityMajor = 75;
-  int major = 0;
-  return attribute != nullptr && attribute(&major, kComputeCapabilityMajor, index) == 0 && major >= 8;
-}
-
 std::string capability() {
   const std::string config = at::show_config(), key = "CPU capability usage: ";
   const size_t at = config.find(key);
@@ -136,8 +118,7 @@ void start_threads(int threads) {
 
 }  // namespace
 
-// ints: threads, kind of device (0 cpu, 1 cuda), its index. data: one int64 that
-// becomes 1 when the device computes bfloat16. text: the version.
+// ints: threads, kind of device (0 cpu, 1 cuda), its index. text: the version.
 REMUDA_OP(init) {
   use_arena();
   start_threads(static_cast<int>(a.integer(0)));
@@ -150,7 +131,6 @@ REMUDA_OP(init) {
   } else {
     device = at::kCPU;
   }
-  *a.data<int64_t>() = device.is_cuda() ? cuda_has_bfloat16(static_cast<int>(index)) : cpu_has_bfloat16();
   a.text(std::string("libtorch ") + TORCH_VERSION + (device.is_cuda() ? ", CUDA" : ", " + capability()));
 }
 

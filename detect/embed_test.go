@@ -26,7 +26,7 @@ func TestADetectorAndItsClassifierEmbedAlike(t *testing.T) {
 				return err
 			}
 			defer m.Free()
-			for name, a := range m.Arrays() {
+			for name, a := range arraysOf(m) {
 				arrays[name] = a
 				if rest, ok := strings.CutPrefix(name, "backbone.body."); ok {
 					of[map[bool]string{true: "", false: "features."}[arch == remuda.ResNet50FPN]+rest] = a

@@ -95,7 +95,7 @@ func TestOnlyTheChosenLayersLearn(t *testing.T) {
 			for _, p := range m.Trainable() {
 				learns[p.Name] = true
 			}
-			for name, a := range m.Arrays() {
+			for name, a := range arraysOf(m) {
 				isNorm := len(a.Shape) == 1 && strings.HasPrefix(name, "backbone.body.") && !strings.Contains(name, ".fc")
 				want := !isNorm && !slices.ContainsFunc(test.frozen, func(p string) bool { return strings.HasPrefix(name, p) })
 				if learns[name] != want {

@@ -1,7 +1,6 @@
 package detect
 
 import (
-	"iter"
 	"slices"
 	"strings"
 
@@ -33,10 +32,10 @@ type entry struct {
 	head      bool // of the box predictor, whose shape depends on the categories
 }
 
-// Param is a tensor that learns.
+// Param is a named tensor of a model.
 type Param struct {
 	Name  string
-	Value *tensor.Tensor // float32; Backward leaves its gradient
+	Value *tensor.Tensor // float32; Backward leaves the gradient of one that learns
 }
 
 func newStore(e *tensor.Engine, precision tensor.DType, seed uint64) *store {
@@ -123,17 +122,15 @@ func (m *Model) Trainable() []Param {
 	return out
 }
 
-// Arrays yields all parameters and buffers under torchvision's names, in a
+// Weights returns all parameters and buffers under torchvision's names, in a
 // fixed order: what a file of weights holds.
-func (m *Model) Arrays() iter.Seq2[string, Array] {
-	return func(yield func(string, Array) bool) {
-		m.store.settle()
-		for _, e := range m.store.entries {
-			if !yield(e.name, Array{Shape: e.value.Shape(), Data: e.value.Float32s()}) {
-				return
-			}
-		}
+func (m *Model) Weights() []Param {
+	m.store.settle()
+	out := make([]Param, len(m.store.entries))
+	for i, e := range m.store.entries {
+		out[i] = Param{e.name, e.value}
 	}
+	return out
 }
 
 // Changed says that weights were written from outside, other than by the

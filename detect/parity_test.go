@@ -38,8 +38,8 @@ func onReferenceModel(t *testing.T, e *tensor.Engine, arch string, precision ten
 		}
 		defer m.Free()
 		shapes := map[string][]int{}
-		for name, a := range m.Arrays() {
-			shapes[name] = a.Shape
+		for _, p := range m.Weights() {
+			shapes[p.Name] = p.Value.Shape()
 		}
 		if _, err := m.Load(func(name string) (Array, bool) {
 			return Array{shapes[name], referenceWeight(name, shapes[name])}, true

@@ -25,17 +25,11 @@ func (r *run) save() error {
 	if err != nil {
 		return err
 	}
-	err = r.engine.Do(func() error {
-		for i, p := range r.params {
-			arrays = append(arrays, weights.Values(momentPrefix+p.Name, p.Value.Shape(), r.moment[i].Float32s()))
-			if r.ema != nil {
-				arrays = append(arrays, weights.Values(averagePrefix+p.Name, p.Value.Shape(), r.ema[i].Float32s()))
-			}
+	for i, p := range r.params {
+		arrays = append(arrays, r.array(momentPrefix+p.Name, r.moment[i]))
+		if r.ema != nil {
+			arrays = append(arrays, r.array(averagePrefix+p.Name, r.ema[i]))
 		}
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("read the optimizer's state: %w", err)
 	}
 	encoded, err := json.Marshal(r.state)
 	if err != nil {
@@ -48,19 +42,28 @@ func (r *run) save() error {
 	return r.folder.events.write(remuda.Event{Save: &remuda.SaveEvent{Step: r.state.Step, File: path}})
 }
 
-// arrays copies the model's tensors out of the engine.
+// arrays are the model's tensors, to be written.
 func (r *run) arrays() ([]weights.Array, error) {
 	var arrays []weights.Array
 	err := r.engine.Do(func() error {
-		for name, array := range r.model.Arrays() {
-			arrays = append(arrays, weights.Values(name, array.Shape, array.Data))
+		for _, p := range r.model.Weights() {
+			arrays = append(arrays, r.array(p.Name, p.Value))
 		}
 		return nil
 	})
-	if err != nil {
-		return nil, fmt.Errorf("read the model's weights: %w", err)
-	}
-	return arrays, nil
+	return arrays, err
+}
+
+// array is a tensor that is copied out of the engine when its turn to be
+// written comes: all at once would be the run's peak of memory.
+func (r *run) array(name string, t *tensor.Tensor) weights.Array {
+	return weights.Array{Name: name, Shape: t.Shape(), Read: func() (values []float32, err error) {
+		err = r.engine.Do(func() error {
+			values = t.Float32s()
+			return nil
+		})
+		return values, err
+	}}
 }
 
 // restore brings model, optimizer and state to the last checkpoint. Without

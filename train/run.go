@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -89,6 +90,7 @@ func (r *run) prepare(emit func(remuda.Event) error) error {
 	if err != nil {
 		return err
 	}
+	debug.FreeOSMemory() // what reading the weights took
 	r.folder.events, err = openEvents(r.folder.file(remuda.EventsFile), r.state, emit)
 	return err
 }

@@ -142,11 +142,6 @@ type Array struct {
 	Read  func() ([]float32, error) // values in row-major order, as many as Shape says
 }
 
-// Values is an Array whose values are in memory already.
-func Values(name string, shape []int, data []float32) Array {
-	return Array{Name: name, Shape: shape, Read: func() ([]float32, error) { return data, nil }}
-}
-
 // WriteSafetensors writes arrays as float32 in order of their names, and
 // returns the file's SHA-256 in hex. The same arrays and metadata give the same
 // bytes. Either the whole file appears at path or none: it is written beside

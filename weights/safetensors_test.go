@@ -18,9 +18,9 @@ import (
 func TestWhatIsWrittenIsReadBack(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "model.safetensors")
 	arrays := []Array{
-		Values("b.weight", []int{2, 3}, []float32{1, 2, 3, 4, 5, -6.5}),
-		Values("a.scalar", nil, []float32{0.25}),
-		Values("c.empty", []int{0, 4}, nil),
+		valuesOf("b.weight", []int{2, 3}, []float32{1, 2, 3, 4, 5, -6.5}),
+		valuesOf("a.scalar", nil, []float32{0.25}),
+		valuesOf("c.empty", []int{0, 4}, nil),
 	}
 	sum, err := WriteSafetensors(path, arrays, map[string]string{"step": "12", "note": "a < b"})
 	if err != nil {
@@ -59,7 +59,7 @@ func TestWhatIsWrittenIsReadBack(t *testing.T) {
 
 func TestAFailedWriteLeavesTheOldFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "model.safetensors")
-	if _, err := WriteSafetensors(path, []Array{Values("a", []int{1}, []float32{1})}, nil); err != nil {
+	if _, err := WriteSafetensors(path, []Array{valuesOf("a", []int{1}, []float32{1})}, nil); err != nil {
 		t.Fatal(err)
 	}
 	before, err := os.ReadFile(path)
@@ -72,7 +72,7 @@ func TestAFailedWriteLeavesTheOldFile(t *testing.T) {
 	if _, err := WriteSafetensors(path, []Array{full}, nil); remuda.CodeOf(err) != remuda.Unavailable || !strings.Contains(err.Error(), "disk is full") {
 		t.Errorf("a full disk: %v", err)
 	}
-	wrongCount := Values("a", []int{2}, []float32{1})
+	wrongCount := valuesOf("a", []int{2}, []float32{1})
 	for _, a := range []Array{failing, wrongCount} {
 		if _, err := WriteSafetensors(path, []Array{a}, nil); err == nil {
 			t.Error("a failing array was written")
@@ -158,4 +158,9 @@ func TestEveryNumberTypeBecomesFloat32(t *testing.T) {
 			t.Errorf("%s: %v, %v; want %v", c.dtype, got, err, c.want)
 		}
 	}
+}
+
+// valuesOf is an Array whose values are in memory already.
+func valuesOf(name string, shape []int, data []float32) Array {
+	return Array{Name: name, Shape: shape, Read: func() ([]float32, error) { return data, nil }}
 }

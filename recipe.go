@@ -66,33 +66,46 @@ type Recipe struct {
 	Device          string  `json:"device"`           // "cpu" or "cuda:N"
 }
 
-// recipes are the presets, in one table. The story's is that of torchvision's
-// fine-tuning tutorial with a warm-up. The others take larger steps, and clip
+// presets are the recipes that have a name, in one table. The story's is that
+// of torchvision's fine-tuning tutorial with a warm-up. The others clip
 // gradients beyond the 1 to 4 that ordinary steps have, since one stray batch
-// can otherwise end a run from a weak backbone in NaN.
-var recipes = []Recipe{
-	{Name: "story", Epochs: 10, Batch: 2, LR: 0.005, Momentum: 0.9, WeightDecay: 0.0005, Schedule: "step", StepEpochs: 3, Gamma: 0.1, WarmupEpochs: 1, Flip: 0.5},
-	{Name: "quick", Epochs: 4, Batch: 2, LR: 0.01, Momentum: 0.9, ClipNorm: 5, WeightDecay: 0.0005, Schedule: "cosine", WarmupEpochs: 0.5, Flip: 0.5},
-	{Name: "best", Epochs: 20, Batch: 2, LR: 0.02, Momentum: 0.9, ClipNorm: 5, WeightDecay: 0.0005, Schedule: "cosine", WarmupEpochs: 1, Flip: 0.5, ScaleJitter: 0.3, EMA: 0.998},
+// can otherwise end a run from a weak backbone in NaN, and take larger steps
+// where pyramid and heads begin at random. docs/training.md says what was
+// measured.
+var presets = []struct {
+	Recipe
+	backboneLR float64 // instead of LR where the weights are a backbone's or none
+}{
+	{Recipe{Name: "story", Epochs: 10, Batch: 2, LR: 0.005, Momentum: 0.9, WeightDecay: 0.0005, Schedule: "step", StepEpochs: 3, Gamma: 0.1, WarmupEpochs: 1, Flip: 0.5}, 0.005},
+	{Recipe{Name: "quick", Epochs: 4, Batch: 2, LR: 0.005, Momentum: 0.9, ClipNorm: 5, WeightDecay: 0.0005, Schedule: "cosine", WarmupEpochs: 0.5, Flip: 0.5}, 0.02},
+	{Recipe{Name: "best", Epochs: 20, Batch: 2, LR: 0.005, Momentum: 0.9, ClipNorm: 5, WeightDecay: 0.0005, Schedule: "cosine", WarmupEpochs: 1, Flip: 0.5, ScaleJitter: 0.3, EMA: 0.998}, 0.02},
 }
 
 // RecipeNames lists the presets.
 func RecipeNames() []string {
 	var names []string
-	for _, r := range recipes {
-		names = append(names, r.Name)
+	for _, p := range presets {
+		names = append(names, p.Name)
 	}
 	return names
 }
 
-// NamedRecipe returns a preset, without architecture, weights, seed and device,
-// which are the run's own.
-func NamedRecipe(name string) (Recipe, error) {
-	i := slices.IndexFunc(recipes, func(r Recipe) bool { return r.Name == name })
-	if i < 0 {
-		return Recipe{}, Errorf(Invalid, "no recipe is called %q", name).WithHint("choose one of %v", RecipeNames())
+// NamedRecipe returns a preset for training an architecture from weights: coco,
+// imagenet, starter, none, or the name of a file, which is taken for a whole
+// detector's. Precision, threads, device and seed are the run's own.
+func NamedRecipe(name, arch, weights string) (Recipe, error) {
+	for _, p := range presets {
+		if p.Name != name {
+			continue
+		}
+		r := p.Recipe
+		if weights == "imagenet" || weights == "starter" || weights == "none" {
+			r.LR = p.backboneLR
+		}
+		r.Arch, r.Weights, r.TrainableLayers = arch, weights, DefaultTrainableLayers(arch, weights)
+		return r, nil
 	}
-	return recipes[i], nil
+	return Recipe{}, Errorf(Invalid, "no recipe is called %q", name).WithHint("choose one of %v", RecipeNames())
 }
 
 // Validate returns the first setting out of its range.

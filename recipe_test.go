@@ -7,11 +7,10 @@ import (
 
 func fullRecipe(t *testing.T, name string) Recipe {
 	t.Helper()
-	r, err := NamedRecipe(name)
+	r, err := NamedRecipe(name, DefaultArch, DefaultWeights)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.Arch, r.Weights, r.TrainableLayers = DefaultArch, DefaultWeights, DefaultTrainableLayers(DefaultArch, DefaultWeights)
 	r.Precision, r.Threads, r.Device = "float32", 2, "cpu"
 	return r
 }
@@ -22,8 +21,23 @@ func TestEveryPresetIsValid(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := NamedRecipe("worst"); CodeOf(err) != Invalid || HintOf(err) == "" {
+	if _, err := NamedRecipe("worst", DefaultArch, DefaultWeights); CodeOf(err) != Invalid || HintOf(err) == "" {
 		t.Errorf("an unknown recipe gave %v", err)
+	}
+}
+
+func TestPresetsTakeLargerStepsWhereTheHeadsBeginAtRandom(t *testing.T) {
+	for _, c := range []struct {
+		name, weights string
+		want          float64
+	}{
+		{"story", "coco", 0.005}, {"story", "starter", 0.005},
+		{"quick", "coco", 0.005}, {"quick", "starter", 0.02},
+		{"best", "coco", 0.005}, {"best", "imagenet", 0.02}, {"best", "none", 0.02}, {"best", "horses.safetensors", 0.005},
+	} {
+		if r, err := NamedRecipe(c.name, MobileNetV3Large320, c.weights); err != nil || r.LR != c.want {
+			t.Errorf("%s from %s: learning rate %v, %v, want %v", c.name, c.weights, r.LR, err, c.want)
+		}
 	}
 }
 

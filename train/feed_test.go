@@ -59,11 +59,10 @@ func herd(t *testing.T, folder string, n int) remuda.Dataset {
 
 func testRecipe(t *testing.T) remuda.Recipe {
 	t.Helper()
-	recipe, err := remuda.NamedRecipe("story")
+	recipe, err := remuda.NamedRecipe("story", remuda.MobileNetV3Large320, "none")
 	if err != nil {
 		t.Fatal(err)
 	}
-	recipe.Arch, recipe.Weights, recipe.TrainableLayers = remuda.MobileNetV3Large320, "none", 6
 	recipe.Precision, recipe.Threads, recipe.Device, recipe.Seed = "float32", 2, "cpu", 7
 	return recipe
 }

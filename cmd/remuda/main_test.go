@@ -51,17 +51,17 @@ type panicking struct{}
 func (panicking) Write([]byte) (int, error) { panic("no") }
 
 func TestExplicitFlagsOverrideTheRecipe(t *testing.T) {
-	epochs, lr := 3, 0.02
+	epochs, lr := 3, 0.03
 	flags := recipeFlags{Recipe: "best", Epochs: &epochs, LR: &lr, Arch: remuda.MobileNetV3Large320, Weights: "starter"}
 	got, err := flags.recipe(remuda.EngineSpec{Precision: "float32", Threads: 2, Device: "cpu"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	best, err := remuda.NamedRecipe("best")
+	best, err := remuda.NamedRecipe("best", flags.Arch, flags.Weights)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got.Epochs != 3 || got.LR != 0.02 || got.EMA != best.EMA || got.TrainableLayers != 6 || got.Seed != 0 {
+	if got.Epochs != 3 || got.LR != 0.03 || got.EMA != best.EMA || got.TrainableLayers != 6 || got.Seed != 0 {
 		t.Errorf("got %+v", got)
 	}
 }

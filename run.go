@@ -73,7 +73,8 @@ type Event struct {
 
 // StartEvent says what is about to run.
 type StartEvent struct {
-	Engine        string `json:"engine"` // libtorch's version and the shim's
+	Engine        string `json:"engine"`              // libtorch's version and the shim's
+	Precision     string `json:"precision,omitempty"` // "float32" or "bfloat16"; images' vectors are float32
 	Items         int    `json:"items"`
 	Epochs        int    `json:"epochs"`
 	StepsPerEpoch int    `json:"steps_per_epoch"`

@@ -132,7 +132,7 @@ func (r *run) loop(ctx context.Context) error {
 	feed := &feed{folder: r.spec.Images, examples: examplesOf(r.spec.Train), recipe: recipe, config: r.config()}
 	steps, total := feed.steps(), feed.steps()*recipe.Epochs
 	err := r.folder.events.write(remuda.Event{Start: &remuda.StartEvent{
-		Engine: r.engine.Version(), Items: len(feed.examples), Epochs: recipe.Epochs, StepsPerEpoch: steps, Step: r.state.Step,
+		Engine: r.engine.Version(), Precision: recipe.Precision, Items: len(feed.examples), Epochs: recipe.Epochs, StepsPerEpoch: steps, Step: r.state.Step,
 	}})
 	if err != nil {
 		return err

@@ -34,7 +34,7 @@ func (v *trainView) show(event remuda.Event, line []byte) error {
 	switch {
 	case event.Start != nil:
 		v.start = *event.Start
-		return v.line("%s: %s, %s of %s%s", v.start.Engine, count(v.start.Items, "image"), count(v.start.Epochs, "epoch"), count(v.start.StepsPerEpoch, "step"), resumedAt(v.start.Step))
+		return v.line("%s, %s: %s, %s of %s%s", v.start.Engine, v.start.Precision, count(v.start.Items, "image"), count(v.start.Epochs, "epoch"), count(v.start.StepsPerEpoch, "step"), resumedAt(v.start.Step))
 	case event.Step != nil:
 		v.step(*event.Step)
 	case event.Epoch != nil:

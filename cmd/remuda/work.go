@@ -109,7 +109,7 @@ func predict(ctx context.Context, engine *tensor.Engine, spec remuda.Spec, emit 
 	if err != nil {
 		return err
 	}
-	err = emit(remuda.Event{Start: &remuda.StartEvent{Engine: engine.Version(), Items: len(spec.Predict.Files)}})
+	err = emit(remuda.Event{Start: &remuda.StartEvent{Engine: engine.Version(), Precision: spec.Engine.Precision, Items: len(spec.Predict.Files)}})
 	if err != nil {
 		return err
 	}

@@ -39,10 +39,13 @@ func (p *pyramid) forward(maps []*tensor.Tensor) []*tensor.Tensor {
 	levels := make([]*tensor.Tensor, len(maps)+1)
 	var top *tensor.Tensor
 	for i := len(maps) - 1; i >= 0; i-- {
-		if top != nil {
-			top = top.UpsampleNearest(maps[i].Dim(2), maps[i].Dim(3))
+		if top == nil {
+			top = p.inner[i].forward(maps[i], nil)
+		} else {
+			coarse := top.UpsampleNearest(maps[i].Dim(2), maps[i].Dim(3))
+			top = p.inner[i].forward(maps[i], coarse)
+			coarse.Free() // nothing needs it again, and it is as large as the level
 		}
-		top = p.inner[i].forward(maps[i], top)
 		levels[i] = p.layer[i].forward(top, nil)
 	}
 	levels[len(maps)] = levels[len(maps)-1].MaxPool2D(1, 2, 0)

@@ -87,7 +87,7 @@ func checkStages(t *testing.T, m *Model, r *reference) {
 	gs := m.grids(levels, b)
 	outputs := m.rpn.dense(levels)
 	for i, l := range levels {
-		objectness, offsets := planes(outputs[i], len(b.Sizes), m.rpn.anchors)
+		objectness, offsets := planes(outputs[i], m.rpn.anchors)
 		r.check(t, fmt.Sprintf("level/%d", i), l.Float32s(), featureTolerance)
 		r.check(t, fmt.Sprintf("objectness/%d", i), objectness, featureTolerance)
 		r.check(t, fmt.Sprintf("offsets/%d", i), offsets, featureTolerance)
@@ -263,17 +263,15 @@ func off(a, b box) float32 {
 
 // planes takes the head's outputs apart as torchvision has them: objectness
 // [N, A, H·W] and offsets [N, 4A, H·W], from rows of 5A for each location.
-func planes(outputs []float32, images, anchors int) (objectness, offsets []float32) {
+func planes(images [][]float32, anchors int) (objectness, offsets []float32) {
 	width := rpnOutputsPerAnchor * anchors
-	locations := len(outputs) / images / width
-	for i := range images {
+	for _, outputs := range images {
 		for k := range width {
-			for l := range locations {
-				v := outputs[(i*locations+l)*width+k]
+			for at := k; at < len(outputs); at += width {
 				if k < anchors {
-					objectness = append(objectness, v)
+					objectness = append(objectness, outputs[at])
 				} else {
-					offsets = append(offsets, v)
+					offsets = append(offsets, outputs[at])
 				}
 			}
 		}

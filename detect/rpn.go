@@ -45,17 +45,21 @@ func (r *rpn) joint() (w, b *tensor.Tensor) {
 }
 
 // dense runs the head at every location without gradient and returns its
-// outputs for each level, in image, y, x, output order.
-func (r *rpn) dense(levels []*tensor.Tensor) [][]float32 {
-	out := make([][]float32, len(levels))
+// outputs for each level and image, in y, x, output order. It takes one image
+// at a time: the hidden features are as large as the level.
+func (r *rpn) dense(levels []*tensor.Tensor) [][][]float32 {
+	out := make([][][]float32, len(levels))
 	e := levels[0].Engine()
 	e.NoGrad(func() {
 		w, b := r.joint()
 		for i, l := range levels {
-			e.Scope(func() {
-				hidden := r.conv.forward(l.Detach(), nil)
-				out[i] = hidden.Conv2D(w.Fold(nil, l.DType()), b.To(l.DType()), tensor.Conv{}).Float32sChannelsLast()
-			})
+			for image := range l.Dim(0) {
+				e.Scope(func() {
+					hidden := r.conv.forward(l.Detach().Narrow(0, image, 1), nil)
+					outputs := hidden.Conv2D(w.Fold(nil, l.DType()), b.To(l.DType()), tensor.Conv{})
+					out[i] = append(out[i], outputs.Float32sChannelsLast())
+				})
+			}
 		}
 	})
 	return out
@@ -72,8 +76,7 @@ func (m *Model) propose(levels []*tensor.Tensor, gs []grid, b Batch, before, aft
 		wg.Go(func() {
 			c := candidates{size: b.Sizes[image], least: m.arch.proposalScore}
 			for l := range gs {
-				n := len(outputs[l]) / len(b.Sizes)
-				c.add(int32(l), &gs[l], outputs[l][image*n:(image+1)*n], before)
+				c.add(int32(l), &gs[l], outputs[l][image], before)
 			}
 			for _, i := range suppress(c.boxes, c.scores, c.levels, proposalOverlap, after) {
 				proposals[image] = append(proposals[image], c.boxes[i])

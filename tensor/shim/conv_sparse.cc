@@ -98,40 +98,39 @@ Tensor input_gradient(const Tensor& g, const Tensor& w, const std::vector<int64_
   return out.permute({0, 3, 1, 2});
 }
 
-// weight_gradient takes picked, g's rows.
 template <class T>
-Tensor weight_gradient(const Tensor& picked, const Tensor& x, const Tensor& w, const std::vector<int64_t>& rows, const Plane& plane) {
+Tensor weight_gradient(const Tensor& g, const Tensor& x, const Tensor& w, const std::vector<int64_t>& rows, const Plane& plane) {
   const int64_t outputs = w.size(0), channels = w.size(1), width = kTaps * channels, n = static_cast<int64_t>(rows.size());
-  const Tensor out = at::empty({outputs, 3, 3, channels}, picked.options().dtype(at::kFloat));
-  std::vector<T> unfolded(std::min(n, kChunk) * width);
+  const Tensor out = at::empty({outputs, 3, 3, channels}, g.options().dtype(at::kFloat), at::MemoryFormat::Contiguous);
+  const T* const from = static_cast<const T*>(g.data_ptr());
+  std::vector<T> picked(std::min(n, kChunk) * outputs), unfolded(std::min(n, kChunk) * width);
   for (int64_t begin = 0; begin < n; begin += kChunk) {
     const int64_t m = std::min(kChunk, n - begin);
+    for (int64_t i = 0; i < m; ++i)
+      std::memcpy(static_cast<void*>(picked.data() + i * outputs), from + rows[begin + i] * outputs, outputs * sizeof(T));
     unfold(unfolded.data(), static_cast<const T*>(x.data_ptr()), rows.data() + begin, m, plane, channels);
-    gemm(outputs, width, m, Matrix<T>{static_cast<const T*>(picked.data_ptr()) + begin * outputs, outputs, true}, Matrix<T>{unfolded.data(), width},
-         out.data_ptr<float>(), width, begin > 0);
+    gemm(outputs, width, m, Matrix<T>{picked.data(), outputs, true}, Matrix<T>{unfolded.data(), width}, out.data_ptr<float>(), width, begin > 0);
   }
   return out.permute({0, 3, 1, 2}).to(w.scalar_type());
 }
 
 template <class T>
-std::optional<ConvGrads> attempt(const Tensor& g, const Tensor& x, const Tensor& w, ConvNeeds needs) {
+std::optional<ConvGrads> attempt(const Tensor& g, Tensor& x, const Tensor& w, ConvNeeds needs) {
   const int64_t total = g.numel() / g.size(1);
   const auto rows = nonzero_rows(static_cast<const T*>(g.data_ptr()), total, g.size(1));
   if (rows.empty() || static_cast<double>(rows.size()) > kWorthwhile * static_cast<double>(total)) return std::nullopt;
   const Plane plane{x.size(2), x.size(3)};
   ConvGrads out;
+  if (needs.w) out.w = weight_gradient<T>(g, x, w, rows, plane);
+  if (needs.b) out.b = sum_rows(g, w.size(0)).to(w.scalar_type());
+  x.reset();
   if (needs.x) out.x = input_gradient<T>(g, w, with_neighbours(rows, total, plane), plane);
-  if (!needs.w && !needs.b) return out;
-  const Tensor index = at::from_blob(const_cast<int64_t*>(rows.data()), {static_cast<int64_t>(rows.size())}, at::kLong);
-  const Tensor picked = g.permute({0, 2, 3, 1}).reshape({total, g.size(1)}).index_select(0, index);
-  if (needs.w) out.w = weight_gradient<T>(picked, x, w, rows, plane);
-  if (needs.b) out.b = picked.sum(0, false, at::kFloat).to(w.scalar_type());
   return out;
 }
 
 }  // namespace
 
-std::optional<ConvGrads> sparse_conv_backward(const Tensor& g, const Tensor& x, const Tensor& w, const ConvShape& s, ConvNeeds needs) {
+std::optional<ConvGrads> sparse_conv_backward(const Tensor& g, Tensor& x, const Tensor& w, const ConvShape& s, ConvNeeds needs) {
   if (!g.is_cpu() || s.stride != 1 || s.pad != 1 || s.groups != 1 || w.size(2) != 3 || w.size(3) != 3 || g.numel() == 0) return std::nullopt;
   if (g.scalar_type() == at::kFloat) return attempt<float>(g, x, w, needs);
   if (g.scalar_type() == at::kBFloat16) return attempt<Bf16>(g, x, w, needs);

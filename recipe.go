@@ -74,7 +74,7 @@ type Recipe struct {
 // measured.
 var presets = []struct {
 	Recipe
-	backboneLR float64 // instead of LR where the weights are a backbone's or none
+	headlessLR float64 // instead of LR where the weights have no pyramid and heads
 }{
 	{Recipe{Name: "story", Epochs: 10, Batch: 2, LR: 0.005, Momentum: 0.9, WeightDecay: 0.0005, Schedule: "step", StepEpochs: 3, Gamma: 0.1, WarmupEpochs: 1, Flip: 0.5}, 0.005},
 	{Recipe{Name: "quick", Epochs: 4, Batch: 2, LR: 0.005, Momentum: 0.9, ClipNorm: 5, WeightDecay: 0.0005, Schedule: "cosine", WarmupEpochs: 0.5, Flip: 0.5}, 0.02},
@@ -91,16 +91,16 @@ func RecipeNames() []string {
 }
 
 // NamedRecipe returns a preset for training an architecture from weights: coco,
-// imagenet, starter, none, or the name of a file, which is taken for a whole
-// detector's. Precision, threads, device and seed are the run's own.
-func NamedRecipe(name, arch, weights string) (Recipe, error) {
+// imagenet, starter, none, or a file. They are headless when they are a
+// backbone's alone, or none. Precision, threads, device and seed are the run's own.
+func NamedRecipe(name, arch, weights string, headless bool) (Recipe, error) {
 	for _, p := range presets {
 		if p.Name != name {
 			continue
 		}
 		r := p.Recipe
-		if weights == "imagenet" || weights == "starter" || weights == "none" {
-			r.LR = p.backboneLR
+		if headless {
+			r.LR = p.headlessLR
 		}
 		r.Arch, r.Weights, r.TrainableLayers = arch, weights, DefaultTrainableLayers(arch, weights)
 		return r, nil

@@ -7,7 +7,7 @@ import (
 
 func fullRecipe(t *testing.T, name string) Recipe {
 	t.Helper()
-	r, err := NamedRecipe(name, DefaultArch, DefaultWeights)
+	r, err := NamedRecipe(name, DefaultArch, DefaultWeights, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -21,22 +21,17 @@ func TestEveryPresetIsValid(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := NamedRecipe("worst", DefaultArch, DefaultWeights); CodeOf(err) != Invalid || HintOf(err) == "" {
+	if _, err := NamedRecipe("worst", DefaultArch, DefaultWeights, false); CodeOf(err) != Invalid || HintOf(err) == "" {
 		t.Errorf("an unknown recipe gave %v", err)
 	}
 }
 
 func TestPresetsTakeLargerStepsWhereTheHeadsBeginAtRandom(t *testing.T) {
-	for _, c := range []struct {
-		name, weights string
-		want          float64
-	}{
-		{"story", "coco", 0.005}, {"story", "starter", 0.005},
-		{"quick", "coco", 0.005}, {"quick", "starter", 0.02},
-		{"best", "coco", 0.005}, {"best", "imagenet", 0.02}, {"best", "none", 0.02}, {"best", "horses.safetensors", 0.005},
-	} {
-		if r, err := NamedRecipe(c.name, MobileNetV3Large320, c.weights); err != nil || r.LR != c.want {
-			t.Errorf("%s from %s: learning rate %v, %v, want %v", c.name, c.weights, r.LR, err, c.want)
+	for name, want := range map[string][2]float64{"story": {0.005, 0.005}, "quick": {0.005, 0.02}, "best": {0.005, 0.02}} {
+		for i, headless := range []bool{false, true} {
+			if r, err := NamedRecipe(name, MobileNetV3Large320, "starter", headless); err != nil || r.LR != want[i] {
+				t.Errorf("%s, headless %v: learning rate %v, %v, want %v", name, headless, r.LR, err, want[i])
+			}
 		}
 	}
 }

@@ -86,7 +86,7 @@ func written(t *testing.T, write func(io.Writer) error) string {
 }
 
 func sampleRun(t *testing.T) RunReport {
-	recipe, err := remuda.NamedRecipe("story", remuda.MobileNetV3Large320, "none")
+	recipe, err := remuda.NamedRecipe("story", remuda.MobileNetV3Large320, "none", true)
 	if err != nil {
 		t.Fatal(err)
 	}

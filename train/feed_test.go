@@ -59,7 +59,7 @@ func herd(t *testing.T, folder string, n int) remuda.Dataset {
 
 func testRecipe(t *testing.T) remuda.Recipe {
 	t.Helper()
-	recipe, err := remuda.NamedRecipe("story", remuda.MobileNetV3Large320, "none")
+	recipe, err := remuda.NamedRecipe("story", remuda.MobileNetV3Large320, "none", true)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"remuda"
+	"remuda/weights"
 )
 
 func TestExitStatusOfErrors(t *testing.T) {
@@ -57,12 +58,29 @@ func TestExplicitFlagsOverrideTheRecipe(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	best, err := remuda.NamedRecipe("best", flags.Arch, flags.Weights)
+	best, err := remuda.NamedRecipe("best", flags.Arch, flags.Weights, true)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if got.Epochs != 3 || got.LR != 0.03 || got.EMA != best.EMA || got.TrainableLayers != 6 || got.Seed != 0 {
 		t.Errorf("got %+v", got)
+	}
+}
+
+func TestPresetsTakeLargerStepsFromABackbone(t *testing.T) {
+	file := func(arrays ...weights.Array) string {
+		path := filepath.Join(t.TempDir(), "w.safetensors")
+		if _, err := weights.WriteSafetensors(path, arrays, nil); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	one := weights.Array{Name: "features.0.0.weight", Shape: []int{1}, Read: func() ([]float32, error) { return []float32{1}, nil }}
+	for given, want := range map[string]float64{"coco": 0.005, "imagenet": 0.02, "starter": 0.02, "none": 0.02, file(one): 0.02, "no such file": 0.005} {
+		r, err := recipeFlags{Recipe: "best", Weights: given}.recipe(remuda.EngineSpec{Precision: "float32", Threads: 2, Device: "cpu"})
+		if err != nil || r.LR != want {
+			t.Errorf("from %s: learning rate %v, %v, want %v", given, r.LR, err, want)
+		}
 	}
 }
 

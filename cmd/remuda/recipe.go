@@ -2,6 +2,8 @@ package main
 
 import (
 	"remuda"
+	"remuda/detect"
+	"remuda/weights"
 )
 
 // recipeFlags are the settings of a training that decide its result. What is
@@ -12,13 +14,32 @@ type recipeFlags struct {
 	TrainableLayers *int     `help:"Layers of the backbone to train, counted from its end (default 3; all for starter and none)." placeholder:"N"`
 	Recipe          string   `help:"story, quick or best (default story)." placeholder:"NAME"`
 	Epochs          *int     `help:"Passes over the images (default the recipe's)." placeholder:"N"`
-	LR              *float64 `name:"lr" help:"Learning rate (default the recipe's: 0.005; quick and best take 0.02 from imagenet, starter and none)." placeholder:"X"`
+	LR              *float64 `name:"lr" help:"Learning rate (default the recipe's: 0.005; quick and best take 0.02 from a backbone's weights)." placeholder:"X"`
 	Batch           *int     `help:"Images a step (default the recipe's)." placeholder:"N"`
 	Seed            *uint64  `help:"Seed of everything random (default 0)." placeholder:"N"`
 }
 
 func (f recipeFlags) arch() string    { return orDefault(f.Arch, remuda.DefaultArch) }
 func (f recipeFlags) weights() string { return orDefault(f.Weights, remuda.DefaultWeights) }
+
+// headless says whether the weights are a backbone's alone, or none. A file that
+// can't be read is said when it is loaded.
+func (f recipeFlags) headless() bool {
+	switch name := f.weights(); name {
+	case weights.COCO:
+		return false
+	case weights.ImageNet, weights.Starter, weights.None:
+		return true
+	default:
+		file, err := weights.Open(name)
+		if err != nil {
+			return false
+		}
+		defer file.Close()
+		_, _, whole := detect.ArchOf(file.Shapes())
+		return !whole
+	}
+}
 
 func orDefault(value, standard string) string {
 	if value == "" {
@@ -29,7 +50,7 @@ func orDefault(value, standard string) string {
 
 // recipe returns the preset with the flags' own settings, on an engine.
 func (f recipeFlags) recipe(engine remuda.EngineSpec) (remuda.Recipe, error) {
-	r, err := remuda.NamedRecipe(orDefault(f.Recipe, remuda.DefaultRecipe), f.arch(), f.weights())
+	r, err := remuda.NamedRecipe(orDefault(f.Recipe, remuda.DefaultRecipe), f.arch(), f.weights(), f.headless())
 	if err != nil {
 		return r, err
 	}

@@ -67,6 +67,18 @@ func TestExplicitFlagsOverrideTheRecipe(t *testing.T) {
 	}
 }
 
+func TestAModelIsAskedInThePrecisionItWasTrainedIn(t *testing.T) {
+	for _, c := range []struct{ flag, trained, want string }{
+		{"", "bfloat16", ""}, {"auto", "bfloat16", "auto"}, // as the CPU can
+		{"", "float32", "float32"}, {"auto", "", "float32"}, // bare weights have no card
+		{"bfloat16", "float32", "bfloat16"}, {"float32", "bfloat16", "float32"},
+	} {
+		if got := (engineFlags{Precision: c.flag}).forModel(model{precision: c.trained}).Precision; got != c.want {
+			t.Errorf("--precision %q of a model trained in %q gave %q, want %q", c.flag, c.trained, got, c.want)
+		}
+	}
+}
+
 func TestPresetsTakeLargerStepsFromABackbone(t *testing.T) {
 	file := func(arrays ...weights.Array) string {
 		path := filepath.Join(t.TempDir(), "w.safetensors")

@@ -250,8 +250,9 @@ type BatchChange struct {
 func (f *Flow) ChangeBatch(ctx context.Context, caller remuda.Caller, ref string, c BatchChange) (BatchView, error) {
 	return f.changeBatch(ctx, caller, ref, func(tx *store.Tx, b *store.Batch, _ label.Counts) (_ []label.Event, err error) {
 		if c.Plan != nil {
-			if b.Plan = c.Plan.WithDefaults(); b.Plan.Validate() != nil {
-				return nil, b.Plan.Validate()
+			b.Plan = c.Plan.WithDefaults()
+			if err := b.Plan.Validate(); err != nil {
+				return nil, err
 			}
 		}
 		if c.Groups != nil {

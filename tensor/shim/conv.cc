@@ -135,9 +135,9 @@ ConvGrads conv_backward(const Tensor& g, Tensor x, const Tensor& w, const ConvSh
     needs.b = false;
   }
   const int64_t kernel = w.size(2);
-  if (needs.x && !needs.w && g.is_cpu() && kernel > 1 && s.stride == 1 && s.groups == 1 && kernel == w.size(3) && kernel == 2 * s.pad + 1) {
+  if (needs.x && g.is_cpu() && kernel > 1 && s.stride == 1 && s.groups == 1 && kernel == w.size(3) && kernel == 2 * s.pad + 1) {
     // The same sum as a convolution of g with the turned weight: oneDNN's forward is up to 1.6 times as fast as its backward.
-    x.reset();
+    if (!needs.w) x.reset();
     const Tensor turned = channels_last(w.flip({2, 3}).transpose(0, 1));
     out.x = at::convolution(g, turned, {}, {1, 1}, {s.pad, s.pad}, {1, 1}, false, {0, 0}, 1);
     needs.x = false;

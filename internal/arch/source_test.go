@@ -28,8 +28,9 @@ func (f goFile) folder() string { return filepath.ToSlash(filepath.Dir(f.path)) 
 // product says whether the file is part of what users run.
 func (f goFile) product() bool { return !f.test && !strings.HasPrefix(f.path, "internal/arch/") }
 
-// notOurs are folders that hold what tools made or fetched.
-var notOurs = []string{"node_modules", "testdata", "dist", "bin"}
+// notOurs are folders that hold what tools made or fetched, and what the
+// README's commands leave.
+var notOurs = []string{"node_modules", "testdata", "dist", "bin", "demo-out", "runs", "ranch", "drawn"}
 
 // walk calls visit with each file of ours, relative to the repository.
 func walk(t *testing.T, visit func(path string)) {
